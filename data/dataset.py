@@ -1,0 +1,114 @@
+"""What a dataset is: its description, one clip of it, and where its clips come from.
+
+Shapes: T frames, M persons, V joints, C channels; a clip's skeleton is (T, M, V, C), in metres
+for the 3-D sets. A joint whose coordinates are all zero is absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float32]
+
+SPLITS = ("train", "val", "test")
+SplitRule = Callable[[IntArray, IntArray, IntArray], NDArray[np.str_]]
+"""(labels, subjects, cameras), each (n,), to the split's name of every clip, (n,)."""
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """Description of a dataset; raises ValueError unless the edges are a tree rooted at `centre`.
+
+    `edges` are (child, parent), 0-based. `centre` is the root of the graph and `origin_joint` the
+    joint that centring takes for the origin.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    num_channels: int
+    num_joints: int
+    num_persons: int
+    edges: tuple[tuple[int, int], ...]
+    centre: int
+    protocols: tuple[str, ...]
+    origin_joint: int = 0
+
+    def __post_init__(self) -> None:
+        children = sorted(child for child, _ in self.edges)
+        expected = [joint for joint in range(self.num_joints) if joint != self.centre]
+        parents_known = all(0 <= parent < self.num_joints for _, parent in self.edges)
+        if children != expected or not parents_known or not self._reaches_centre():
+            raise ValueError(
+                f"{self.name}: edges must be a tree of (child, parent) over {self.num_joints} "
+                f"joints rooted at centre={self.centre}, got {self.edges}"
+            )
+        if not 0 <= self.origin_joint < self.num_joints:
+            raise ValueError(
+                f"{self.name}: origin_joint must be in 0..{self.num_joints - 1}, "
+                f"got {self.origin_joint}"
+            )
+
+    def _reaches_centre(self) -> bool:
+        parent_of = dict(self.edges)
+        reached = {self.centre}
+        for _ in range(self.num_joints):
+            reached |= {child for child, parent in parent_of.items() if parent in reached}
+        return len(reached) == self.num_joints
+
+
+class Clip(NamedTuple):
+    """One labelled sequence; `skeleton` is (T, M, V, C) float32, `label` 0-based."""
+
+    name: str
+    skeleton: FloatArray
+    label: int
+    subject: int
+    camera: int
+
+
+@dataclass(frozen=True)
+class DatasetSource:
+    """Where a dataset's clips come from and how its protocols split them.
+
+    `read(raw, *, options)` yields the clips; its keyword-only parameters are the options of
+    `skeltune data prepare`. `info_with(**options)` describes the dataset where an option of `read`
+    changes the description (None: it never does).
+    """
+
+    info: DatasetInfo
+    read: Callable[..., Iterator[Clip]]
+    splits: Mapping[str, SplitRule]
+    needs_raw: bool = True
+    info_with: Callable[..., DatasetInfo] | None = None
+
+    def describe(self, options: Mapping[str, Any]) -> DatasetInfo:
+        return self.info if self.info_with is None else self.info_with(**options)
+
+
+def check_clip(clip: Clip, info: DatasetInfo) -> None:
+    """Raise ValueError, naming the clip, if its shape, coordinates or label do not fit `info`."""
+    shape = clip.skeleton.shape
+    expected = (info.num_persons, info.num_joints, info.num_channels)
+    if len(shape) != 4 or shape[1:] != expected:
+        raise ValueError(
+            f"{info.name}, clip {clip.name}: frames must be (persons, joints, channels) = "
+            f"{expected}, got {shape[1:]}"
+        )
+    finite = np.isfinite(clip.skeleton)
+    if not finite.all():
+        frame, _, joint, _ = np.argwhere(~finite)[0]
+        raise ValueError(
+            f"{info.name}, clip {clip.name}: coordinates must be finite, got "
+            f"{clip.skeleton[~finite][0]} in frame {frame}, joint {joint}"
+        )
+    if not 0 <= clip.label < len(info.classes):
+        raise ValueError(
+            f"{info.name}, clip {clip.name}: label must be in 0..{len(info.classes) - 1}, "
+            f"got {clip.label}"
+        )

@@ -1,0 +1,156 @@
+"""Clips per second of the batched pipeline against one clip at a time, on the same data.
+
+    python -m tests.benchmarks.bench_pipeline [--dataset nw_ucla --data-root DIR] [--device cuda]
+
+The other side is the way skeleton code bases go: a torch Dataset that does the same operations in
+numpy, one clip at a time, in a DataLoader without workers. Both make the same batches, which is
+checked first; then whole training epochs are timed in alternation and the medians are compared.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from data import DATASETS
+from data.batches import ClipBatches, ClipTransform
+from data.store import ArrayStore, ensure_store
+from data.transform import Draws, draw, epoch_generator
+from tests.data.per_sample import transform_clip
+
+SEED = 0
+TRANSFORMS = {
+    "crop, resize, rotate, centre (NTU recipe)": ClipTransform(
+        clip_len=64, crop_min_frames=16, rotation_deg=(17.0, 17.0, 17.0)
+    ),
+    "crop, resize, rotate, centre, bone motion": ClipTransform(
+        clip_len=64, crop_min_frames=16, rotation_deg=(17.0, 17.0, 17.0), stream="bone_motion"
+    ),
+    "random frames, rotate, scale, minmax (NW-UCLA recipe)": ClipTransform(
+        clip_len=52,
+        sampling="random_frames",
+        rotation_deg=(60.0, 60.0, 0.0),
+        scale=(0.5, 1.5),
+        normalize="minmax",
+    ),
+}
+
+
+class PlannedClips(Dataset):
+    """The clips of one training epoch, each transformed when it is asked for."""
+
+    def __init__(self, store: ArrayStore, clips: np.ndarray, transform: ClipTransform) -> None:
+        self._store, self._transform = store, transform
+        self._frames = [store.frames[store.offsets[c] : store.offsets[c + 1]] for c in clips]
+        self._frames = [np.array(frames) for frames in self._frames]
+        self._labels = store.labels[clips]
+        self._order = np.arange(0)
+        self._draws: Draws | None = None
+
+    def plan(self, epoch: int) -> None:
+        generator = epoch_generator(SEED, epoch)
+        self._order = torch.randperm(len(self._frames), generator=generator).numpy()
+        self._draws = draw(len(self._frames), self._transform.clip_len, generator)
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, row: int) -> tuple[np.ndarray, int]:
+        place = self._order[row]
+        frames, info = self._frames[place], self._store.info
+        x = transform_clip(frames, info, self._transform, self._draws, row)
+        return x, int(self._labels[place])
+
+
+class Sides(NamedTuple):
+    """Two ways to the (x, labels, ...) batches of an epoch."""
+
+    batched: Callable[[int], Iterable]
+    per_sample: Callable[[int], Iterable]
+
+
+def make_sides(
+    store: ArrayStore, transform: ClipTransform, batch_size: int, device: torch.device
+) -> Sides:
+    clips = store.split(store.info.protocols[0], "train", "val")
+    batches = ClipBatches(
+        store, clips, transform, batch_size=batch_size, device=device, seed=SEED, train=True
+    )
+    planned = PlannedClips(store, clips, transform)
+
+    def per_sample(epoch: int) -> Iterable:
+        planned.plan(epoch)
+        for x, labels in DataLoader(planned, batch_size=batch_size, num_workers=0):
+            yield x.to(device), labels.to(device)
+
+    return Sides(batches.epoch, per_sample)
+
+
+def check_equal(sides: Sides) -> float:
+    """The largest difference between the coordinates of both; raises if the batches differ."""
+    largest = 0.0
+    for ours, theirs in zip(sides.batched(0), sides.per_sample(0), strict=True):
+        torch.testing.assert_close(ours[0], theirs[0], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(ours[1], theirs[1])
+        largest = max(largest, (ours[0] - theirs[0]).abs().max().item())
+    return largest
+
+
+def measure(epoch_batches: Iterable, device: torch.device) -> float:
+    """Clips per second over one epoch."""
+    begin, num_clips = time.perf_counter(), 0
+    for batch in epoch_batches:
+        num_clips += len(batch[1])
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return num_clips / (time.perf_counter() - begin)
+
+
+def compare(sides: Sides, rounds: int, device: torch.device) -> tuple[float, float]:
+    """Median clips per second of the batched and the per-sample side over alternated rounds."""
+    batched, per_sample = [], []
+    for epoch in range(rounds):
+        batched.append(measure(sides.batched(epoch), device))
+        per_sample.append(measure(sides.per_sample(epoch), device))
+    return statistics.median(batched), statistics.median(per_sample)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dataset", choices=list(DATASETS), default="synthetic")
+    parser.add_argument("--data-root", type=Path, help="folder of the prepared stores")
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as scratch:
+        root = arguments.data_root or Path(scratch)
+        store = ensure_store(arguments.dataset, root)
+        print(
+            f"{store.info.name}, {len(store)} clips, batch {arguments.batch_size}, "
+            f"{arguments.device}, one CPU thread, {arguments.rounds} rounds"
+        )
+        for name, transform in TRANSFORMS.items():
+            sides = make_sides(store, transform, arguments.batch_size, arguments.device)
+            difference = check_equal(sides)
+            batched, per_sample = compare(sides, arguments.rounds, arguments.device)
+            print(
+                f"{name}: batched {batched:,.0f} clips/s, one at a time {per_sample:,.0f} clips/s, "
+                f"ratio {batched / per_sample:.1f}; batches equal to {difference:.1e}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Where the real data sets are, and a small synthetic store."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from data.store import ArrayStore, prepare
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def find_raw(folder: str) -> Path:
+    root = Path(os.environ.get("SKELTUNE_RAW", CHECKOUT.parent / "shared" / "data"))
+    if not (root / folder).is_dir():
+        pytest.skip(f"no real data: set SKELTUNE_RAW to the folder that has {folder}, not {root}")
+    return root / folder
+
+
+@pytest.fixture(scope="session")
+def nw_ucla_raw() -> Path:
+    return find_raw("nw_ucla")
+
+
+@pytest.fixture(scope="session")
+def utd_mhad_raw() -> Path:
+    return find_raw("utd_mhad")
+
+
+@pytest.fixture(scope="session")
+def synthetic_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("stores")
+    prepare("synthetic", None, root, num_classes=3, num_subjects=4, num_takes=2, num_frames=20)
+    return root
+
+
+@pytest.fixture(scope="session")
+def synthetic_store(synthetic_root: Path) -> ArrayStore:
+    return prepare(
+        "synthetic", None, synthetic_root, num_classes=3, num_subjects=4, num_takes=2, num_frames=20
+    )

@@ -1,0 +1,42 @@
+"""Small stores of hand-made clips."""
+
+from pathlib import Path
+
+import numpy as np
+
+from data.dataset import Clip, DatasetInfo
+from data.store import ArrayStore, open_store
+from data.store_files import write_store
+
+CHAIN = DatasetInfo(
+    name="nw_ucla",
+    classes=("left", "right"),
+    num_channels=3,
+    num_joints=3,
+    num_persons=2,
+    edges=((0, 1), (2, 1)),
+    centre=1,
+    protocols=("xsub",),
+    origin_joint=1,
+)
+
+
+def split_chain(labels: np.ndarray, subjects: np.ndarray, cameras: np.ndarray) -> np.ndarray:
+    return np.array(["train", "val", "test"])[subjects % 3]
+
+
+def make_clip(length: int, number: int = 0, **changes: object) -> Clip:
+    """A clip of the chain: the second person is absent, joint 0 is dropped in the last frame."""
+    rng = np.random.default_rng((length, number))
+    skeleton = np.zeros((length, 2, 3, 3), dtype=np.float32)
+    skeleton[:, 0] = rng.normal(size=(length, 3, 3)) + 2.0
+    skeleton[-1:, 0, 0] = 0.0
+    clip = Clip(f"clip{number:02d}", skeleton, number % 2, number, camera=1)
+    return clip._replace(**changes)
+
+
+def make_store(root: Path, clips: list[Clip], info: DatasetInfo = CHAIN) -> ArrayStore:
+    folder = root / info.name
+    folder.mkdir(parents=True)
+    write_store(folder, clips, info, {"xsub": split_chain}, {"source": None, "options": {}})
+    return open_store(info.name, root)
