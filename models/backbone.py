@@ -1,0 +1,110 @@
+"""The frame every ten-layer skeleton network shares: data norm, layers, pooling, classifier.
+
+Legend: N batch, C channels, T frames, V joints, M persons, D embedding.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from torch import Tensor, nn
+
+from models.interface import InputShape, ModelOutput
+from models.pointwise import projection
+
+Embedding = Literal["gap", "logits"]
+
+STAGES = ((1, 4), (2, 3), (4, 3))  # (multiple of the width, number of layers)
+
+
+class LayerPlan(NamedTuple):
+    in_channels: int
+    out_channels: int
+    stride: int
+    is_first: bool
+
+
+def plan_layers(num_channels: int, width: int) -> list[LayerPlan]:
+    """Four layers `width` wide, three twice and three four times as wide; stages halve T."""
+    plan: list[LayerPlan] = []
+    previous = num_channels
+    for multiple, num_layers in STAGES:
+        for position in range(num_layers):
+            stride = 2 if position == 0 and multiple > 1 else 1
+            plan.append(LayerPlan(previous, multiple * width, stride, is_first=not plan))
+            previous = multiple * width
+    return plan
+
+
+class SpatialTemporalLayer(nn.Module):
+    """ReLU(temporal(spatial(x)) + residual(x)); the first layer has no residual."""
+
+    def __init__(self, spatial: nn.Module, temporal: nn.Module, plan: LayerPlan) -> None:
+        super().__init__()
+        self.spatial = spatial
+        self.temporal = temporal
+        self.residual: nn.Module | None = None
+        if not plan.is_first:
+            self.residual = projection(plan.in_channels, plan.out_channels, plan.stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.temporal(self.spatial(x))
+        if self.residual is not None:
+            out = out + self.residual(x)
+        return out.relu()
+
+
+class DataNorm(nn.Module):
+    """Batch norm of every (person,) joint and channel over time; folds persons into the batch.
+
+    (N, C, T, V, M) -> (N*M, C, T, V). Persons have their own statistics unless `share_persons`.
+    """
+
+    def __init__(self, shape: InputShape, *, share_persons: bool = False) -> None:
+        super().__init__()
+        persons = 1 if share_persons else shape.num_persons
+        self.num_features = persons * shape.num_joints * shape.num_channels
+        self.norm = nn.BatchNorm1d(self.num_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, c, t, v, _ = x.shape
+        series = x.permute(0, 4, 3, 1, 2).reshape(-1, self.num_features, t)
+        normed: Tensor = self.norm(series)
+        return normed.view(-1, v, c, t).permute(0, 2, 3, 1).contiguous()
+
+
+class SkeletonNetwork(nn.Module):
+    """Data norm, `layers`, mean over T, V and M, dropout, linear classifier.
+
+    Absent persons (all zero) take part in the mean, as in the papers. The classifier's weight
+    starts with the deviation sqrt(2 / num_classes).
+    """
+
+    def __init__(
+        self,
+        shape: InputShape,
+        layers: Iterable[nn.Module],
+        feature_dim: int,
+        *,
+        dropout: float = 0.0,
+        embed: Embedding = "gap",
+        share_persons: bool = False,
+    ) -> None:
+        super().__init__()
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
+        self.embed = embed
+        self.embedding_dim = feature_dim if embed == "gap" else shape.num_classes
+        self.data_norm = DataNorm(shape, share_persons=share_persons)
+        self.layers = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(feature_dim, shape.num_classes)
+        nn.init.normal_(self.classifier.weight, std=math.sqrt(2 / shape.num_classes))
+
+    def forward(self, x: Tensor) -> ModelOutput:
+        persons = x.shape[-1]
+        maps = self.layers(self.data_norm(x))
+        feature = maps.mean((2, 3)).unflatten(0, (-1, persons)).mean(1)
+        logits = self.classifier(self.dropout(feature))
+        embedding = feature if self.embed == "gap" else logits
+        return ModelOutput(heads={"main": logits}, scores=logits, embedding=embedding)

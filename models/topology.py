@@ -1,0 +1,133 @@
+"""Graph convolution with a refined topology: CTR-GC, and MDR-GCN's CVSTA on top of it.
+
+Legend: N batch (persons folded in), C channels in or out, R middle channels, K subsets, T frames,
+V joints (u target, w source).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from models.pointwise import Pointwise, SubsetPointwise, projection, subset_product
+
+Activation = Literal["tanh", "sigmoid", "hardswish"]
+HeadOrder = Literal["act_conv", "conv_act"]
+Pair = Literal["add", "sub"]
+AlphaSharing = Literal["layer", "subset"]
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "hardswish": nn.Hardswish,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopologyOptions:
+    """What distinguishes MDR-GCN's graph convolution (the defaults) from CTR-GCN's.
+
+    cvsta: refine the features with the spatio-temporal attention before they are aggregated
+    share_spatial: CVSTA's spatial vector p_s is also the second vector of the topology
+    alpha_per: one scale of the dynamic topology a layer, or one a subset
+    """
+
+    cvsta: bool = True
+    pair: Pair = "add"
+    activation: Activation = "tanh"
+    head_order: HeadOrder = "act_conv"
+    share_spatial: bool = True
+    alpha_per: AlphaSharing = "layer"
+
+
+class TopologyGraphConv(nn.Module):
+    """The sum of the subsets' graph convolutions: (N, C, T, V) -> (N, C', T, V).
+
+    With S = W_a(sigma(p_t * p_s)) (CVSTA, MDR-GCN eq. 3) and B = W_g(sigma(p_q[u] +- p_s[w]))
+    (eq. 5), y[t, u] = sum_k sum_w (A_k[u, w] + alpha * B_k[u, w]) * (S_k * X_k)[t, w] (eq. 4, 6).
+    The row of A is the target. alpha starts at zero: the dynamic topology is learnt from nothing.
+    Vectors are convolved after pooling, which is the same and cheaper.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        mid_channels: int,
+        adjacency: Tensor,
+        options: TopologyOptions,
+    ) -> None:
+        super().__init__()
+        subsets = len(adjacency)
+        self.num_subsets = subsets
+        self.options = options
+        self.num_vectors = 3 if options.cvsta and not options.share_spatial else 2
+        self.adjacency = nn.Parameter(adjacency.to(torch.get_default_dtype(), copy=True))
+        alphas = subsets if options.alpha_per == "subset" else 1
+        self.alpha = nn.Parameter(torch.zeros(alphas, 1, 1))
+        self.activation = ACTIVATIONS[options.activation]()
+        self.joint_vectors = Pointwise(in_channels, mid_channels, copies=self.num_vectors * subsets)
+        self.topology_head = SubsetPointwise(mid_channels, out_channels, subsets)
+        self.features = Pointwise(in_channels, out_channels, copies=subsets)
+        if options.cvsta:
+            self.frame_vectors = Pointwise(in_channels, mid_channels, copies=subsets)
+            self.attention_head = SubsetPointwise(mid_channels, out_channels, subsets)
+
+    def forward(self, x: Tensor) -> Tensor:
+        target, source, *separate = self._joint_vectors(x)
+        features = _split_channels(self.features(x), self.num_subsets)  # N K C' T V
+        if self.options.cvsta:
+            features = features * self._attention(x, separate[0] if separate else source)
+        by_subset: Tensor = features @ self._transposed_topology(target, source)
+        return by_subset.sum(1)
+
+    def _joint_vectors(self, x: Tensor) -> tuple[Tensor, ...]:
+        vectors = self.joint_vectors(x.mean(2, keepdim=True)).squeeze(2)
+        return _split_channels(vectors, self.num_vectors, self.num_subsets).unbind(1)  # N K R V
+
+    def _transposed_topology(self, target: Tensor, source: Tensor) -> Tensor:
+        """A + alpha * B as (N, K, C', w, u), the order that the product needs."""
+        target, source = target.unsqueeze(-2), source.unsqueeze(-1)
+        adjacency = self.adjacency.mT
+        pairs = target + source if self.options.pair == "add" else target - source
+        if self.options.head_order == "conv_act":
+            dynamic: Tensor = self.activation(self.topology_head(pairs))
+            return adjacency.unsqueeze(1) + self.alpha.unsqueeze(-1) * dynamic
+        # alpha and A go into the product: the topology is the largest tensor of the late layers
+        weight = self.alpha * self.topology_head.weight
+        offset = adjacency.flatten(1).unsqueeze(1) + self.alpha * self.topology_head.bias
+        return subset_product(weight, self.activation(pairs), offset)
+
+    def _attention(self, x: Tensor, spatial: Tensor) -> Tensor:
+        """CVSTA's S (N, K, C', T, V)."""
+        frames: Tensor = self.frame_vectors(x.mean(3, keepdim=True))
+        outer = _split_channels(frames, self.num_subsets) * spatial.unsqueeze(-2)  # N K R T V
+        if self.options.head_order == "conv_act":
+            attention: Tensor = self.activation(self.attention_head(outer))
+        else:
+            attention = self.attention_head(self.activation(outer))
+        return attention
+
+
+class TopologyUnit(nn.Module):
+    """TopologyGraphConv, batch norm, shortcut and ReLU: (N, C, T, V) -> (N, C', T, V).
+
+    The batch norm's weight starts at 1e-6: a fresh unit is almost its shortcut.
+    """
+
+    def __init__(self, conv: TopologyGraphConv, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = conv
+        self.norm = nn.BatchNorm2d(out_channels)
+        nn.init.constant_(self.norm.weight, 1e-6)
+        self.shortcut = projection(in_channels, out_channels, stride=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.norm(self.conv(x)) + self.shortcut(x)
+        return out.relu()
+
+
+def _split_channels(x: Tensor, *sizes: int) -> Tensor:
+    return x.view(x.shape[0], *sizes, -1, *x.shape[2:])
