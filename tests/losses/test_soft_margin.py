@@ -1,0 +1,83 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from losses import LOSSES
+from losses.soft_margin import SoftMarginFocal
+from tests.losses.soft_margin_golden import BY_LOGITS, BY_PROBABILITY, COLUMNS, GRADIENTS
+
+SETTINGS = [(0.0, 0.4), (2.0, 0.0), (2.0, 0.4), (3.0, 0.6), (0.5, 0.4)]
+
+
+def loss_of(logits, label, gamma, margin, combine="add"):
+    loss = SoftMarginFocal(gamma=gamma, margin=margin, combine=combine)
+    return loss(logits[None], torch.tensor([label]))
+
+
+@pytest.mark.parametrize("probability", BY_PROBABILITY)
+def test_a_probability_has_the_golden_losses(probability):
+    logits = torch.tensor([probability, 1 - probability], dtype=torch.float64).log()
+
+    columns = (*COLUMNS, (2, 0.4, "mul"))
+    actual = [loss_of(logits, 0, *column).item() for column in columns]
+
+    assert actual == pytest.approx(BY_PROBABILITY[probability], rel=1e-9)
+
+
+@pytest.mark.parametrize(("logits", "label", "expected"), BY_LOGITS)
+def test_logits_have_the_golden_losses(logits, label, expected):
+    logits = torch.tensor(logits, dtype=torch.float64)
+
+    actual = [loss_of(logits, label, *column).item() for column in COLUMNS]
+
+    assert actual == pytest.approx(expected, rel=2e-11)
+
+
+@pytest.mark.parametrize(("label", "gamma", "margin", "expected"), GRADIENTS)
+def test_logits_have_the_golden_gradient(label, gamma, margin, expected):
+    logits = torch.tensor([2.0, 1, 0, -1], dtype=torch.float64, requires_grad=True)
+
+    loss_of(logits, label, gamma, margin).backward()
+
+    assert logits.grad.tolist() == pytest.approx(expected, abs=6e-13)
+    assert logits.grad.sum().item() == pytest.approx(0, abs=1e-15)
+
+
+@pytest.mark.parametrize(("gamma", "margin"), SETTINGS)
+@pytest.mark.parametrize("gap", [-200.0, -90.0, 0.0, 20.0, 90.0, 200.0])
+@pytest.mark.parametrize("combine", ["add", "mul"])
+def test_extreme_logits_keep_loss_and_gradient_finite(gamma, margin, gap, combine):
+    logits = torch.tensor([gap, 0.0, 0.0], requires_grad=True)
+
+    loss = loss_of(logits, 0, gamma, margin, combine)
+    loss.backward()
+
+    assert loss.isfinite()
+    assert loss >= 0
+    assert logits.grad.isfinite().all()
+
+
+def test_smce_is_the_cross_entropy_with_a_lowered_target_logit():
+    logits = torch.randn(8, 5, dtype=torch.float64)
+    labels = torch.arange(8) % 5
+    lowered = logits - 0.7 * F.one_hot(labels, 5)
+
+    actual = LOSSES["classification"]["smce"](margin=0.7)(logits, labels)
+
+    torch.testing.assert_close(actual, F.cross_entropy(lowered, labels))
+
+
+@pytest.mark.parametrize("name", ["focal", "smce", "smfl"])
+def test_without_focus_and_margin_the_family_is_the_cross_entropy(name):
+    options = {"focal": {"gamma": 0}, "smce": {"margin": 0}, "smfl": {"gamma": 0, "margin": 0}}
+    logits, labels = torch.randn(8, 5), torch.arange(8) % 5
+
+    actual = LOSSES["classification"][name](**options[name])(logits, labels)
+
+    torch.testing.assert_close(actual, F.cross_entropy(logits, labels))
+
+
+@pytest.mark.parametrize(("name", "option"), [("focal", "gamma"), ("smce", "margin")])
+def test_a_negative_option_is_refused(name, option):
+    with pytest.raises(ValueError, match=f"must not be negative, got .*{option}=-1"):
+        LOSSES["classification"][name](**{option: -1.0})
