@@ -1,0 +1,301 @@
+"""The command `skeltune`. Vendors are imported inside commands: `--help` answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.home import Home
+    from orchestrator.spec import Objective, Study
+    from orchestrator.study import Services
+
+EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Ablation studies and hyper-parameter searches for skeleton-based action recognition.",
+)
+data_app = typer.Typer(no_args_is_help=True, help="Prepare and inspect data sets.")
+app.add_typer(data_app, name="data")
+
+StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
+StudyName = Annotated[str, typer.Argument(help="name of a study, or its file")]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", envvar="RAY_ADDRESS", help="Ray cluster; default: one of our own"),
+]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option("--tracking-uri", help="MLflow; default: MLFLOW_TRACKING_URI, else embedded"),
+]
+Cpu = Annotated[float | None, typer.Option("--cpu", help="CPUs a trial, instead of the file's")]
+Gpu = Annotated[float | None, typer.Option("--gpu", help="GPUs a trial, instead of the file's")]
+NumCpus = Annotated[int | None, typer.Option("--num-cpus", help="CPUs of our own Ray")]
+
+
+@app.command()
+def plan(study_file: StudyFile) -> None:
+    """Show what a study would run; start nothing."""
+    from orchestrator.planning import Planner
+    from orchestrator.preview import preview
+    from orchestrator.records import StudyLog
+    from orchestrator.spec import load_study
+    from orchestrator.view import show_table
+
+    home = _home()
+    study = load_study(study_file)
+    log = StudyLog(home.study(study.spec.study).log)
+    show_table(_console(), preview(study, Planner(study, home.data), log))
+
+
+@app.command()
+def run(
+    study_file: StudyFile,
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    cpu: Cpu = None,
+    gpu: Gpu = None,
+    num_cpus: NumCpus = None,
+) -> None:
+    """Run a study, or carry on with what is missing."""
+    from orchestrator.records import State
+    from orchestrator.spec import load_study
+    from orchestrator.study import run_study, stored_log, table_of
+    from orchestrator.view import show_table
+
+    study = _with_resources(load_study(study_file), cpu, gpu)
+    services = _services(study.spec.objective, address, tracking_uri, num_cpus)
+    records = run_study(study, services)
+    console = _console()
+    show_table(console, table_of(study, stored_log(services.home, study.spec.study)))
+    if any(not record.state.is_final for record in records):
+        console.print(f"\nStopped; carry on with: skeltune run {study_file}", highlight=False)
+        raise typer.Exit(EXIT_INTERRUPTED)
+    _print_next(console, study.spec.study)
+    if any(record.state in {State.FAILED, State.DIVERGED} for record in records):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def report(study: StudyName, markdown: bool = False) -> None:
+    """The table of a study, from what has been run so far."""
+    from orchestrator.study import stored_log, stored_study, table_of
+    from orchestrator.view import show_table
+
+    home, name = _home(), _study_name(study)
+    table = table_of(stored_study(home, name), stored_log(home, name))
+    if markdown:
+        sys.stdout.write(table.markdown())
+    else:
+        show_table(_console(), table)
+
+
+@app.command()
+def status(study: Annotated[str | None, typer.Argument(help="name or file")] = None) -> None:
+    """How far studies are."""
+    from orchestrator.status import status_table
+    from orchestrator.view import show_table
+
+    show_table(_console(), status_table(_home(), _study_name(study) if study else None))
+
+
+@app.command()
+def promote(
+    study: StudyName,
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    cpu: Cpu = None,
+    gpu: Gpu = None,
+    num_cpus: NumCpus = None,
+) -> None:
+    """Train the best configuration finally, evaluate it once on test, register it."""
+    from orchestrator.promote import promote as promote_best
+    from orchestrator.study import stored_study
+
+    home = _home()
+    stored = _with_resources(stored_study(home, _study_name(study)), cpu, gpu)
+    services = _services(stored.spec.objective, address, tracking_uri, num_cpus)
+    promotion = promote_best(stored, services)
+    choice, record, console = promotion.choice, promotion.record, _console()
+    objective = stored.spec.objective
+    console.print(
+        f"chosen      {choice.variant}: {objective.metric} {choice.value:.2f}, "
+        f"mean over {choice.seeds} seed{'s' * (choice.seeds != 1)}",
+        highlight=False,
+    )
+    if promotion.model is None or record.result is None:
+        reason = record.error or f"carry on with: skeltune promote {study}"
+        console.print(f"final       {record.state}: {reason}", highlight=False)
+        raise typer.Exit(EXIT_FAILED)
+    best = record.result["best"]
+    top1, mean_class = best["test/top1"], best["test/mean_class"]
+    console.print(
+        f"final       trained on train + val, {len(record.epochs)} epochs, {record.seconds:.0f} s\n"
+        f"test        top-1 {top1:.2f}, mean class {mean_class:.2f} (evaluated once)\n"
+        f"registered  {promotion.model.name} version {promotion.model.version}\n"
+        f"champion    {promotion.model.uri}",
+        highlight=False,
+    )
+
+
+@app.command()
+def train(
+    trial_file: Annotated[Path, typer.Argument(help="a trial file (YAML)")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value ...")] = None,
+    tracking_uri: TrackingUri = None,
+    device: str = "auto",
+) -> None:
+    """Train one trial file in this process."""
+    from orchestrator.engine.config import load_trial
+    from orchestrator.engine.documents import parse_overrides
+    from orchestrator.records import State
+    from orchestrator.single import train_single
+    from orchestrator.spec import Objective
+
+    config = load_trial(trial_file, parse_overrides(overrides or []))
+    services = _services(Objective(metric=config.metric, mode=config.mode), None, tracking_uri)
+    name = " ".join([trial_file.stem, *(overrides or [])])
+    record = train_single(config, name, services, device)
+    folder = services.home.study("single_trials").trial(record.plan.id)
+    value = record.best(config.metric, config.mode)
+    shown = f"{value:.2f}" if value is not None else "none"
+    console = _console()
+    console.print(f"{record.state.value}: best {config.metric} {shown}; files in {folder}")
+    if record.state is State.INTERRUPTED:
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if record.state is not State.COMPLETE:
+        console.print(record.error or "")
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def ui(port: int = 5000, tracking_uri: TrackingUri = None) -> None:
+    """Open the MLflow UI on this machine (127.0.0.1)."""
+    home = _home()
+    home.root.mkdir(parents=True, exist_ok=True)
+    environment = {
+        **os.environ,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", "1", "--backend-store-uri", home.tracking_uri(tracking_uri)]
+    command += ["--default-artifact-root", home.artifacts.as_uri()]
+    _console().print(f"MLflow UI on http://127.0.0.1:{port} (Ctrl-C ends it)")
+    os.execve(sys.executable, command, environment)
+
+
+@app.command()
+def schema(out: Annotated[Path, typer.Option(help="folder for the schemas")]) -> None:
+    """Write the JSON Schemas of trial and study files, for editors."""
+    from orchestrator.schemas import write_schemas
+
+    for path in write_schemas(out):
+        _console().print(str(path))
+
+
+@data_app.command("prepare")
+def data_prepare(
+    name: str,
+    raw: Annotated[Path | None, typer.Option(help="folder of the original files")] = None,
+    overwrite: bool = False,
+) -> None:
+    """Read a data set's original files once into memory-mapped arrays."""
+    from data.store import prepare
+
+    store = prepare(name, raw, _home().data, overwrite=overwrite)
+    _console().print(f"{name}: {len(store.names)} clips, digest {store.digest}", highlight=False)
+
+
+@data_app.command("info")
+def data_info(name: str) -> None:
+    """Classes, shapes, splits and digest of a prepared data set."""
+    from data.store import ensure_store
+    from orchestrator.status import data_table
+    from orchestrator.view import show_table
+
+    show_table(_console(), data_table(ensure_store(name, _home().data)))
+
+
+def main() -> None:
+    """The console script: user errors on one screen, without a traceback."""
+    from orchestrator.engine.errors import SkelTuneError, SpecError
+
+    try:
+        app()
+    except SpecError as error:
+        _fail(str(error), EXIT_BAD_INPUT)
+    except (SkelTuneError, ValueError) as error:
+        if os.environ.get("SKELTUNE_TRACEBACK"):
+            raise
+        _fail(str(error), EXIT_BAD_INPUT)
+    except KeyboardInterrupt:
+        _fail("stopped", EXIT_INTERRUPTED)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"skeltune: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _home() -> Home:
+    from orchestrator.home import Home
+
+    return Home.find()
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=140)
+
+
+def _services(
+    objective: Objective,
+    address: str | None,
+    tracking_uri: str | None,
+    num_cpus: int | None = None,
+) -> Services:
+    from orchestrator.study import Services
+    from orchestrator.tuning import Cluster
+    from orchestrator.view import View
+
+    home = _home()
+    uri = home.tracking_uri(tracking_uri)
+    return Services(home, uri, View(_console(), objective), Cluster(address, num_cpus))
+
+
+def _study_name(study: str) -> str:
+    """The name of a study, given by name or by file."""
+    if not study.endswith((".yaml", ".yml")):
+        return study
+    from orchestrator.spec import load_study
+
+    return load_study(Path(study)).spec.study
+
+
+def _with_resources(study: Study, cpu: float | None, gpu: float | None) -> Study:
+    from dataclasses import replace
+
+    asked = {"cpu": cpu, "gpu": gpu}
+    known = study.spec.resources.model_dump()
+    changed = known | {key: value for key, value in asked.items() if value is not None}
+    resources = type(study.spec.resources).model_validate(changed)
+    return replace(study, spec=study.spec.model_copy(update={"resources": resources}))
+
+
+def _print_next(console: Console, study: str) -> None:
+    console.print(
+        f"\nNext:\n  skeltune report {study} --markdown   the table for a paper or a page\n"
+        f"  skeltune ui{' ' * (len(study) + 22)}compare the runs in MLflow\n"
+        f"  skeltune promote {study}{' ' * 13}train the best finally and register it",
+        highlight=False,
+    )

@@ -1,0 +1,207 @@
+"""The trial file: one complete training, checked against the signatures of the components it names.
+
+A component is a mapping with a `name` from an explicit table; its other keys are the keyword-only
+parameters of the builder of that name, with the builder's types and defaults.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import json
+import operator
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
+
+from data import DATASETS
+from data.batches import ClipTransform
+from losses import LOSSES
+from models import MODELS
+from orchestrator.engine.documents import Raw, changed, read_mapping, validated
+from orchestrator.engine.optim import LR_SCHEDULES, OPTIMIZERS
+
+Builder = Callable[..., Any]
+
+
+class Document(BaseModel):
+    """A frozen piece of a YAML document; unknown keys are problems, finite numbers required."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ComponentSpec(Document):
+    """A name from a table and the options of its builder."""
+
+    name: str
+
+    @property
+    def args(self) -> dict[str, Any]:
+        return {key: getattr(self, key) for key in type(self).model_fields if key != "name"}
+
+
+def _options(builder: Builder) -> dict[str, Any]:
+    """The keyword-only parameters of a builder as pydantic fields."""
+    hints = get_type_hints(builder)
+    parameters = inspect.signature(builder).parameters.values()
+    return {
+        p.name: (hints[p.name], ... if p.default is p.empty else p.default)
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY
+    }
+
+
+def _spec(name: str, builder: Builder, **fields: Any) -> type[ComponentSpec]:
+    return create_model(
+        name,
+        __base__=ComponentSpec,
+        __doc__=inspect.getdoc(builder),
+        name=(Literal[name], ...),  # type: ignore[arg-type]
+        **fields,
+        **_options(builder),
+    )
+
+
+def _union(specs: list[type[ComponentSpec]]) -> Any:
+    """One of several components, told apart by `name`."""
+    union = functools.reduce(operator.or_, specs)
+    return Annotated[union, Field(discriminator="name")] if len(specs) > 1 else union
+
+
+def _component(table: Mapping[str, Builder]) -> Any:
+    return _union([_spec(name, builder) for name, builder in table.items()])
+
+
+def _dataset() -> Any:
+    """A data set has its protocols; how clips become batches is the same for all."""
+    return _union(
+        [
+            _spec(
+                name,
+                ClipTransform,
+                protocol=(Literal[source.info.protocols], source.info.protocols[0]),
+                repeat=(Annotated[int, Field(ge=1)], 1),
+            )
+            for name, source in DATASETS.items()
+        ]
+    )
+
+
+if TYPE_CHECKING:
+
+    class DataSpec(ComponentSpec):
+        protocol: str
+        repeat: int
+
+    ModelSpec: TypeAlias = ComponentSpec
+    ClassificationSpec: TypeAlias = ComponentSpec
+    EmbeddingSpec: TypeAlias = ComponentSpec
+    OptimizerSpec: TypeAlias = ComponentSpec
+    LRScheduleSpec: TypeAlias = ComponentSpec
+else:
+    DataSpec = _dataset()
+    ModelSpec = _component(MODELS)
+    ClassificationSpec = _component(LOSSES["classification"])
+    EmbeddingSpec = _component(LOSSES["embedding"])
+    OptimizerSpec = _component(OPTIMIZERS)
+    LRScheduleSpec = _component(LR_SCHEDULES)
+
+
+class LossSpec(Document):
+    """One classification term and, optionally, one term on the embedding (weight inside it)."""
+
+    classification: ClassificationSpec = Field(
+        default={"name": "cross_entropy"}, validate_default=True
+    )
+    embedding: EmbeddingSpec | None = None
+    center_lr: float | None = Field(
+        None, gt=0, description="plain SGD on the centres, never decayed; null: the optimizer's lr"
+    )
+
+
+class TrialConfig(Document):
+    """One configuration to be trained once with one seed."""
+
+    model: ModelSpec
+    data: DataSpec
+    loss: LossSpec = Field(default={}, validate_default=True)
+    optimizer: OptimizerSpec = Field(default={"name": "sgd"}, validate_default=True)
+    lr_schedule: LRScheduleSpec = Field(default={"name": "constant"}, validate_default=True)
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    eval_batch_size: int = Field(256, ge=1)
+    drop_last: bool = False
+    clip_grad_norm: float | None = Field(None, gt=0)
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    compile: bool = False
+    seed: int = Field(0, ge=0)
+    select_on: Literal["val", "test", "none"] = Field(
+        "val",
+        description="val: fit on train, evaluate val every epoch. "
+        "test: fit on train + val, evaluate test every epoch (replays papers; the numbers are "
+        "called test/...). none: fit on train + val, evaluate test once after the last epoch.",
+    )
+    monitor: Literal["top1", "mean_class", "loss"] = Field(
+        "top1", description="the figure of the evaluated split that picks the best epoch"
+    )
+
+    @field_validator("data")
+    @classmethod
+    def _transform_is_possible(cls, spec: DataSpec) -> DataSpec:
+        transform_of(spec)
+        return spec
+
+    @property
+    def fit_splits(self) -> tuple[str, ...]:
+        return ("train",) if self.select_on == "val" else ("train", "val")
+
+    @property
+    def eval_split(self) -> str:
+        return "val" if self.select_on == "val" else "test"
+
+    @property
+    def metric(self) -> str:
+        """The name under which the monitored figure is reported."""
+        return f"{self.eval_split}/{self.monitor}"
+
+    @property
+    def mode(self) -> Literal["min", "max"]:
+        return "min" if self.monitor == "loss" else "max"
+
+    def plain(self) -> Raw:
+        """Resolved: every default written out, plain values only."""
+        return self.model_dump(mode="json")
+
+    def digest(self, data_digest: str) -> str:
+        """The trial's identity: 12 hexadecimal digits over configuration, seed and data."""
+        text = json.dumps([self.plain(), data_digest], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def transform_of(spec: DataSpec) -> ClipTransform:
+    names = inspect.signature(ClipTransform).parameters
+    return ClipTransform(**{key: value for key, value in spec.args.items() if key in names})
+
+
+def load_trial(path: Path, changes: Mapping[str, Any] | None = None) -> TrialConfig:
+    """The trial file with overrides applied; `SpecError` lists every problem at once."""
+    return resolve_trial(read_mapping(path), changes or {}, str(path))
+
+
+def resolve_trial(document: Raw, changes: Mapping[str, Any], source: str) -> TrialConfig:
+    return validated(TrialConfig, changed(document, changes, source), source)
+
+
+def flattened(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as dotted paths to their leaves."""
+    leaves: dict[str, Any] = {}
+    for key, value in document.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            leaves |= flattened(value, f"{path}.")
+        else:
+            leaves[path] = value
+    return leaves

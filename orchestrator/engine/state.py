@@ -1,0 +1,126 @@
+"""What one training works with: data, model, losses and optimizers, and how they are saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from data.batches import ClipBatches
+from data.store import ArrayStore
+from losses import LOSSES
+from models.interface import ModelOutput
+from orchestrator.engine.config import TrialConfig, transform_of
+from orchestrator.engine.optim import LR_SCHEDULES, OPTIMIZERS, Schedule
+from orchestrator.engine.summary import build_model, input_shape, summarize
+
+EpochMetrics = dict[str, float]
+
+
+@dataclass
+class TrialState:
+    """What training changes, and what it needs at hand to do so."""
+
+    config: TrialConfig
+    device: torch.device
+    model: nn.Module
+    step_model: Callable[[Tensor], ModelOutput]
+    classification: nn.Module
+    embedding: nn.Module | None
+    optimizers: list[optim.Optimizer]
+    schedule: Schedule
+    base_lr: float
+    autocast: torch.autocast
+    summary: dict[str, int]
+    history: list[EpochMetrics] = field(default_factory=list)
+    best_epoch: int | None = None
+    per_class: list[float | None] = field(default_factory=list)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values and tensors: loadable with `weights_only`."""
+        return {
+            "model": self.model.state_dict(),
+            "embedding": self.embedding.state_dict() if self.embedding else None,
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "history": self.history,
+            "best_epoch": self.best_epoch,
+            "per_class": self.per_class,
+        }
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        self.model.load_state_dict(saved["model"])
+        if self.embedding is not None:
+            self.embedding.load_state_dict(saved["embedding"])
+        for optimizer, content in zip(self.optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(content)
+        self.history = saved["history"]
+        self.best_epoch = saved["best_epoch"]
+        self.per_class = saved["per_class"]
+
+
+def pick_device(device: str) -> torch.device:
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)
+
+
+def split_batches(
+    config: TrialConfig, store: ArrayStore, device: torch.device
+) -> tuple[ClipBatches, ClipBatches]:
+    """Batches to fit on and batches to evaluate on."""
+    spec, transform = config.data, transform_of(config.data)
+    fit = ClipBatches(
+        store,
+        store.split(spec.protocol, *config.fit_splits),
+        transform,
+        batch_size=config.batch_size,
+        device=device,
+        seed=config.seed,
+        train=True,
+        repeat=spec.repeat,
+        drop_last=config.drop_last,
+    )
+    held_out = ClipBatches(
+        store,
+        store.split(spec.protocol, config.eval_split),
+        transform,
+        batch_size=config.eval_batch_size,
+        device=device,
+        seed=config.seed,
+        train=False,
+    )
+    return fit, held_out
+
+
+def build_state(
+    config: TrialConfig, store: ArrayStore, device: torch.device, steps_per_epoch: int
+) -> TrialState:
+    """Model, losses and optimizers as a fresh trial has them."""
+    torch.set_float32_matmul_precision("highest" if config.precision == "fp32" else "high")
+    model = build_model(config, store.info).to(device)
+    summary = summarize(model, input_shape(config, store.info))
+    optimizers = [OPTIMIZERS[config.optimizer.name](model.parameters(), **config.optimizer.args)]
+    base_lr = config.optimizer.args["lr"]
+    embedding = None
+    if (spec := config.loss.embedding) is not None:
+        builder = LOSSES["embedding"][spec.name]
+        embedding = builder(len(store.info.classes), model.embedding_dim, **spec.args).to(device)
+        if centers := list(embedding.parameters()):
+            optimizers.append(optim.SGD(centers, lr=config.loss.center_lr or base_lr))
+    loss = config.loss.classification
+    return TrialState(
+        config=config,
+        device=device,
+        model=model,
+        step_model=torch.compile(model) if config.compile else model,
+        classification=LOSSES["classification"][loss.name](**loss.args).to(device),
+        embedding=embedding,
+        optimizers=optimizers,
+        schedule=LR_SCHEDULES[config.lr_schedule.name](config.epochs, **config.lr_schedule.args),
+        base_lr=base_lr,
+        autocast=torch.autocast(device.type, torch.bfloat16, config.precision == "bf16"),
+        summary=asdict(summary),
+    )

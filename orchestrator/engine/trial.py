@@ -1,0 +1,214 @@
+"""One trial, from configuration to result: the recipe that every study runs many times."""
+
+from __future__ import annotations
+
+import json
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from data.batches import ClipBatches
+from data.store import ArrayStore, ensure_store
+from orchestrator.engine.config import TrialConfig
+from orchestrator.engine.documents import dump_yaml
+from orchestrator.engine.errors import DivergedError
+from orchestrator.engine.evaluate import Evaluation, evaluate
+from orchestrator.engine.files import (
+    TrialFiles,
+    load_state,
+    save_predictions,
+    save_state,
+    write_json,
+    write_text,
+)
+from orchestrator.engine.state import (
+    EpochMetrics,
+    TrialState,
+    build_state,
+    pick_device,
+    split_batches,
+)
+
+Reporter = Callable[[EpochMetrics], None]
+
+_EPOCH_STRIDE = 1_000_003
+_STEPS_BETWEEN_CHECKS = 16
+
+
+def run_trial(
+    config: TrialConfig,
+    out: Path,
+    *,
+    data_root: Path,
+    device: str = "auto",
+    report: Reporter | None = None,
+) -> dict[str, Any]:
+    """Train to the end, or carry on from `out`; the content of result.json."""
+    for metrics in train_epochs(config, out, data_root=data_root, device=device):
+        if report is not None:
+            report(metrics)
+    return load_result(TrialFiles(out))
+
+
+def train_epochs(
+    config: TrialConfig, out: Path, *, data_root: Path, device: str = "auto"
+) -> Iterator[EpochMetrics]:
+    """Yield every epoch's metrics; those of an earlier, interrupted run come first.
+
+    After each yield the epoch is safe on disk: a caller may stop at any of them and call again
+    later. Raises `DivergedError`, and `ValueError` where components do not fit together.
+    """
+    files = TrialFiles(out)
+    where = pick_device(device)
+    store = ensure_store(config.data.name, data_root)
+    fit, held_out = split_batches(config, store, where)
+    state = build_state(config, store, where, steps_per_epoch=len(fit))
+    resume(state, files)
+    write_text(files.config, dump_yaml(config.plain()))
+    yield from list(state.history)
+
+    for epoch in range(len(state.history), config.epochs):
+        torch.manual_seed(config.seed * _EPOCH_STRIDE + epoch)
+        is_last = epoch == config.epochs - 1
+        metrics = train_one_epoch(state, fit, epoch)
+        if config.select_on != "none" or is_last:
+            evaluation = evaluate(state.model, held_out, state.autocast)
+            metrics |= {f"{config.eval_split}/{k}": v for k, v in evaluation.metrics.items()}
+            keep_if_best(state, files, store, evaluation, metrics)
+        state.history.append(metrics)
+        save_state(files.last, state.state_dict())
+        if is_last:
+            write_json(files.result, result_of(state, store))
+        yield metrics
+
+
+def resume(state: TrialState, files: TrialFiles) -> None:
+    with suppress(FileNotFoundError):
+        state.load_state_dict(load_state(files.last, state.device))
+
+
+def train_one_epoch(state: TrialState, batches: ClipBatches, epoch: int) -> EpochMetrics:
+    """Mean loss and accuracy (percent) over the epoch's clips, rate and speed."""
+    state.model.train()
+    started = time.perf_counter()
+    totals = torch.zeros(2, device=state.device, dtype=torch.float64)
+    num_clips, lr = 0, state.base_lr
+    for step, batch in enumerate(batches.epoch(epoch)):
+        lr = state.base_lr * state.schedule(epoch + step / len(batches))
+        loss, scores = train_step(state, batch.x, batch.labels, lr)
+        size = len(batch.labels)
+        hits = (scores.argmax(dim=1) == batch.labels).sum()
+        totals += torch.stack([loss.double() * size, hits.double()])
+        num_clips += size
+        if step % _STEPS_BETWEEN_CHECKS == 0:
+            require_finite(state, totals[0], epoch, step)
+    require_finite(state, totals[0], epoch, len(batches) - 1)
+    seconds = time.perf_counter() - started
+    mean_loss, accuracy = (totals / num_clips).tolist()
+    return {
+        "epoch": epoch,
+        "train/loss": mean_loss,
+        "train/top1": 100.0 * accuracy,
+        "lr": lr,
+        "epoch_seconds": seconds,
+        "clips_per_second": num_clips / seconds,
+        "peak_memory_mb": peak_memory_mb(state.device),
+    }
+
+
+def train_step(state: TrialState, x: Tensor, labels: Tensor, lr: float) -> tuple[Tensor, Tensor]:
+    """One update of the network and of the centres; the total loss and the scores."""
+    for group in state.optimizers[0].param_groups:
+        group["lr"] = lr
+    with state.autocast:
+        output = state.step_model(x)
+    losses = [state.classification(head.float(), labels) for head in output.heads.values()]
+    loss = torch.stack(losses).sum()
+    if state.embedding is not None:
+        loss = loss + state.embedding(output.embedding.float(), labels)
+    for optimizer in state.optimizers:
+        optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    if state.config.clip_grad_norm is not None:
+        nn.utils.clip_grad_norm_(state.model.parameters(), state.config.clip_grad_norm)
+    for optimizer in state.optimizers:
+        optimizer.step()
+    return loss.detach(), output.scores.detach()
+
+
+def require_finite(state: TrialState, loss_sum: Tensor, epoch: int, step: int) -> None:
+    """Raise `DivergedError` naming the first tensor that is not finite."""
+    if math.isfinite(loss_sum.item()):
+        return
+    parts = {"model": state.model, "embedding loss": state.embedding}
+    tensors = (
+        (f"{part} {kind} {name}", tensor)
+        for part, module in parts.items()
+        if module is not None
+        for name, parameter in module.named_parameters()
+        for kind, tensor in (("weight", parameter), ("gradient", parameter.grad))
+    )
+    bad = (name for name, t in tensors if t is not None and not torch.isfinite(t).all())
+    first = next(bad, "none but the loss itself")
+    raise DivergedError(
+        f"train/loss is not finite in epoch {epoch}, step {step}; first such tensor: {first}"
+    )
+
+
+def keep_if_best(
+    state: TrialState,
+    files: TrialFiles,
+    store: ArrayStore,
+    evaluation: Evaluation,
+    metrics: EpochMetrics,
+) -> None:
+    """Weights and predictions of the best epoch so far; the first of equals stays."""
+    config = state.config
+    sign = 1 if config.mode == "max" else -1
+    value = metrics[config.metric]
+    if not math.isfinite(value):
+        raise DivergedError(f"{config.metric} is {value} in epoch {int(metrics['epoch'])}")
+    if state.best_epoch is not None:
+        best = state.history[state.best_epoch][config.metric]
+        if sign * value <= sign * best:
+            return
+    state.best_epoch = int(metrics["epoch"])
+    state.per_class = evaluation.per_class
+    names = [store.names[clip] for clip in evaluation.clips]
+    save_predictions(files.predictions, names, evaluation.labels, evaluation.scores)
+    save_state(files.best, {"model": state.model.state_dict(), "epoch": state.best_epoch})
+
+
+def result_of(state: TrialState, store: ArrayStore) -> dict[str, Any]:
+    """What is remembered of a trial that ran all its epochs."""
+    assert state.best_epoch is not None
+    return {
+        "trial": state.config.digest(store.digest),
+        "data_digest": store.digest,
+        "metric": state.config.metric,
+        "best": state.history[state.best_epoch],
+        "last": state.history[-1],
+        "per_class": dict(zip(store.info.classes, state.per_class, strict=True)),
+        **state.summary,
+    }
+
+
+def load_result(files: TrialFiles) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(files.result.read_text())
+    return result
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Largest device memory allocated, or on the CPU the process's largest resident size."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20

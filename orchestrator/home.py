@@ -1,0 +1,81 @@
+"""Where SkelTune keeps things, and which servers it talks to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+
+@dataclass(frozen=True)
+class Home:
+    """`SKELTUNE_HOME`, else the platform's folder for application data."""
+
+    root: Path
+
+    @classmethod
+    def find(cls) -> Home:
+        named = os.environ.get("SKELTUNE_HOME")
+        root = Path(named) if named else Path(platformdirs.user_data_dir("skeltune"))
+        return cls(root.expanduser().resolve())
+
+    @property
+    def data(self) -> Path:
+        """Prepared data sets."""
+        return self.root / "data"
+
+    @property
+    def studies(self) -> Path:
+        return self.root / "studies"
+
+    def study(self, name: str) -> StudyFolder:
+        return StudyFolder(self.studies / name)
+
+    def tracking_uri(self, chosen: str | None = None) -> str:
+        """The option, else `MLFLOW_TRACKING_URI`, else SQLite in this folder."""
+        embedded = f"sqlite:///{self.root / 'mlflow.db'}"
+        return chosen or os.environ.get("MLFLOW_TRACKING_URI") or embedded
+
+    @property
+    def artifacts(self) -> Path:
+        """Where runs of the embedded MLflow keep their files."""
+        return self.root / "mlflow_artifacts"
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """Every name in a study's folder."""
+
+    root: Path
+
+    @property
+    def log(self) -> Path:
+        """The truth: every trial event, in order."""
+        return self.root / "events.jsonl"
+
+    @property
+    def spec(self) -> Path:
+        """The study as it was last run: its file, its trial and the tracking server."""
+        return self.root / "study.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "driver.lock"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.md"
+
+    @property
+    def trials(self) -> Path:
+        return self.root / "trials"
+
+    @property
+    def ray(self) -> Path:
+        """Ray's own scratch files; nothing is read back from them."""
+        return self.root / "ray"
+
+    def trial(self, trial_id: str) -> Path:
+        return self.trials / trial_id

@@ -1,0 +1,168 @@
+"""From a study to its trials: the cells of an ablation, the points of a search."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data.store import ArrayStore, ensure_store
+from orchestrator.ablation import variants_of
+from orchestrator.engine.config import TrialConfig, flattened
+from orchestrator.engine.errors import Problem, SpecError
+from orchestrator.records import Role, StudyLog, TrialPlan
+from orchestrator.sampling import Proposals
+from orchestrator.spec import Changes, Search, Study
+
+_ATTEMPTS = 50
+
+
+@dataclass
+class Planner:
+    """Turns changes into identified trials; data sets are opened (or generated) once each."""
+
+    study: Study
+    data_root: Path
+    _stores: dict[str, ArrayStore] = field(default_factory=dict)
+
+    def plan(self, name: str, role: Role, variant: str, changes: Changes) -> TrialPlan:
+        config = self.study.config(changes, variant)
+        params = {path: value for path, value in changes.items() if path != "seed"}
+        return plan_of(config, self.store(config), name, role, variant, params)
+
+    def store(self, config: TrialConfig) -> ArrayStore:
+        name = config.data.name
+        if name not in self._stores:
+            self._stores[name] = ensure_store(name, self.data_root)
+        return self._stores[name]
+
+
+def plan_of(
+    config: TrialConfig,
+    store: ArrayStore,
+    name: str,
+    role: Role,
+    variant: str = "",
+    params: Changes | None = None,
+) -> TrialPlan:
+    return TrialPlan(
+        id=config.digest(store.digest),
+        name=name,
+        role=role,
+        variant=variant,
+        seed=config.seed,
+        params=params or {},
+        config=config.plain(),
+        data_digest=store.digest,
+    )
+
+
+def cells(study: Study, planner: Planner) -> list[TrialPlan]:
+    """Every variant with every seed, seed by seed, so that comparisons are possible early.
+
+    Raises `SpecError` if two variants come to the same training: one of them ablates nothing.
+    """
+    assert study.spec.ablation is not None
+    plans = [
+        planner.plan(
+            f"{variant.name} seed {seed}",
+            Role.CELL,
+            variant.name,
+            {**variant.changes, "seed": seed},
+        )
+        for seed in study.spec.ablation.seed_list
+        for variant in variants_of(study.spec.ablation)
+    ]
+    first: dict[str, str] = {}
+    for plan in plans:
+        twin = first.setdefault(plan.id, plan.variant)
+        if twin != plan.variant:
+            message = f"is the same training as {twin!r}: its changes change nothing"
+            raise SpecError(study.source, [Problem(f"variant {plan.variant}", None, message)])
+    return plans
+
+
+class CellSource:
+    """The cells that are not finished yet."""
+
+    def __init__(self, plans: list[TrialPlan], log: StudyLog) -> None:
+        records = [log.plan(plan) for plan in plans]
+        self._open = deque(r.plan for r in records if not r.state.is_final)
+        self.total = len(plans)
+
+    @property
+    def num_left(self) -> int:
+        return len(self._open)
+
+    def next(self) -> TrialPlan | None:
+        return self._open.popleft() if self._open else None
+
+
+class SearchSource:
+    """Trials that an earlier run left open, then new proposals up to the search's number."""
+
+    def __init__(
+        self, search: Search, planner: Planner, log: StudyLog, proposals: Proposals
+    ) -> None:
+        self._planner = planner
+        self._log = log
+        self._proposals = proposals
+        known = log.of_role(Role.SEARCH)
+        self._left_open = deque(r.plan for r in known if not r.state.is_final)
+        self.total = search.trials
+
+    @property
+    def num_left(self) -> int:
+        return len(self._left_open) + max(0, self.total - len(self._log.of_role(Role.SEARCH)))
+
+    def next(self) -> TrialPlan | None:
+        return self._left_open.popleft() if self._left_open else self._new()
+
+    def _new(self) -> TrialPlan | None:
+        number = len(self._log.of_role(Role.SEARCH))
+        if number >= self.total:
+            return None
+        for attempt in range(_ATTEMPTS):
+            proposal = self._proposals.ask(number, attempt)
+            if proposal is None:
+                return None
+            suggestion, params = proposal
+            name = f"trial {number:03d}"
+            plan = self._planner.plan(name, Role.SEARCH, name, params)
+            if plan.id not in self._log.records:
+                self._proposals.accept(suggestion, plan.id)
+                return self._log.plan(plan).plan
+            self._proposals.refuse(suggestion)
+        return None
+
+
+def open_search(study: Study, log: StudyLog) -> Proposals:
+    """The sampler of a search, with everything told that the log knows."""
+    assert study.spec.search is not None
+    objective = study.spec.objective
+    fixed = flattened(study.baseline.plain())
+    proposals = Proposals(study.spec.search, objective.metric, objective.mode, fixed)
+    proposals.replay(log.of_role(Role.SEARCH))
+    return proposals
+
+
+def check_space(study: Study) -> None:
+    """Raise `SpecError` for a path or value of the search space that the trial does not take."""
+    assert study.spec.search is not None
+    problems = [
+        problem
+        for path, domain in study.spec.search.space.items()
+        for value in (domain.choice or domain.bounds)
+        for problem in _problems(study, {**domain.when, path: value})
+    ]
+    if problems:
+        raise SpecError(study.source, list(dict.fromkeys(problems)))
+
+
+def _problems(study: Study, changes: Changes) -> Iterator[Problem]:
+    try:
+        study.config(changes, "search.space")
+    except SpecError as error:
+        for problem in error.problems:
+            yield Problem(f"search.space: {problem.path}", problem.value, problem.message)

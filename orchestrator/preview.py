@@ -1,0 +1,80 @@
+"""What a study would run: nothing is started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.ablation import variants_of
+from orchestrator.engine.config import TrialConfig
+from orchestrator.engine.errors import Problem, SpecError
+from orchestrator.engine.summary import ModelSummary, build_model, input_shape, summarize
+from orchestrator.planning import Planner, cells, check_space
+from orchestrator.records import StudyLog
+from orchestrator.report import Table
+from orchestrator.spec import Study
+
+
+def preview(study: Study, planner: Planner, log: StudyLog) -> Table:
+    """Rows of variants or of the search space; raises `SpecError` for what cannot be built."""
+    if study.spec.ablation is not None:
+        return _ablation_preview(study, planner, log)
+    return _search_preview(study, planner)
+
+
+def summary_of(study: Study, config: TrialConfig, planner: Planner, what: str) -> ModelSummary:
+    """Parameters and MACs of the model; a builder's refusal becomes a `SpecError`."""
+    info = planner.store(config).info
+    try:
+        return summarize(build_model(config, info), input_shape(config, info))
+    except ValueError as error:
+        raise SpecError(study.source, [Problem(what, None, str(error))]) from None
+
+
+def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> Table:
+    ablation = study.spec.ablation
+    assert ablation is not None
+    plans = cells(study, planner)
+    rows = []
+    for variant in variants_of(ablation):
+        config = study.config(variant.changes, variant.name)
+        summary = summary_of(study, config, planner, f"variant {variant.name}")
+        mine = [plan.id for plan in plans if plan.variant == variant.name]
+        done = sum(i in log.records and log.records[i].state.is_final for i in mine)
+        rows.append(
+            (
+                variant.name,
+                _told(variant.changes),
+                f"{len(mine)} ({done} done)",
+                f"{summary.num_params:,}",
+                f"{summary.macs / 1e6:,.1f} M",
+            )
+        )
+    columns = ("variant", "changes", "trials", "params", "MACs")
+    seeds = ", ".join(map(str, ablation.seed_list))
+    done = sum(plan.id in log.records and log.records[plan.id].state.is_final for plan in plans)
+    note = f"{len(plans)} trials, {done} done, seeds {seeds}, {study.baseline.epochs} epochs each."
+    return Table(f"Study {study.spec.study}", columns, tuple(rows), (note,))
+
+
+def _search_preview(study: Study, planner: Planner) -> Table:
+    search = study.spec.search
+    assert search is not None
+    check_space(study)
+    summary = summary_of(study, study.baseline, planner, "trial")
+    rows = []
+    for path, domain in search.space.items():
+        values: Any = domain.choice or f"{domain.bounds[0]:g} to {domain.bounds[1]:g}"
+        how = "log" if domain.log else f"step {domain.step:g}" if domain.step else ""
+        rows.append((path, str(values), how, _told(domain.when)))
+    notes = (
+        f"{search.trials} trials by {search.sampler.name}, scheduler {search.scheduler.name}, "
+        f"up to {study.baseline.epochs} epochs each.",
+        f"Trial file: {summary.num_params:,} parameters, {summary.macs / 1e6:,.1f} M MACs a clip.",
+    )
+    return Table(
+        f"Study {study.spec.study}", ("path", "values", "scale", "when"), tuple(rows), notes
+    )
+
+
+def _told(changes: dict[str, Any]) -> str:
+    return ", ".join(f"{path}={value}" for path, value in changes.items())

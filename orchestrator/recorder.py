@@ -1,0 +1,91 @@
+"""The driver's memory while trials run: log first, then sampler, MLflow and screen."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from orchestrator.engine.documents import Raw
+from orchestrator.engine.files import TrialFiles
+from orchestrator.home import StudyFolder
+from orchestrator.pictures import draw_confusion
+from orchestrator.records import State, StudyLog, TrialPlan, TrialRecord
+from orchestrator.sampling import Proposals
+from orchestrator.spec import Objective
+from orchestrator.tracking import Tracker
+from orchestrator.view import View
+
+_SECONDS_BETWEEN_SYNCS = 1.0
+
+
+@dataclass
+class Recorder:
+    """The `Listener` of a study. What the log has is safe; everything else follows it."""
+
+    folder: StudyFolder
+    objective: Objective
+    log: StudyLog
+    tracker: Tracker
+    view: View
+    total: int
+    proposals: Proposals | None = None
+    _behind: set[str] = field(default_factory=set)
+    _synced: float = 0.0
+
+    def started(self, plan: TrialPlan) -> None:
+        self.log.start(plan.id)
+        self._behind.add(plan.id)
+        self.view.started(self.log.records[plan.id])
+
+    def epoch(self, plan: TrialPlan, metrics: dict[str, float]) -> None:
+        if not self.log.epoch(plan.id, metrics):
+            return
+        value = metrics.get(self.objective.metric)
+        if self.proposals is not None and value is not None:
+            self.proposals.report(plan.id, int(metrics["epoch"]), value)
+        self._behind.add(plan.id)
+
+    def ended(self, plan: TrialPlan, state: State, result: Raw | None, error: str | None) -> None:
+        self.log.end(plan.id, state, result, error)
+        record = self.log.records[plan.id]
+        if self.proposals is not None:
+            self.proposals.tell(record)
+        self._behind.add(plan.id)
+        self.view.ended(record, self._records())
+
+    def tick(self) -> None:
+        """Write to MLflow at most once a second, all trials that have moved."""
+        now = time.monotonic()
+        if now - self._synced >= _SECONDS_BETWEEN_SYNCS:
+            self.flush()
+            self._synced = now
+        self.view.refresh(self._records(), self.total)
+
+    def flush(self) -> None:
+        behind, self._behind = self._behind, set()
+        for trial in behind:
+            self.sync(self.log.records[trial])
+
+    def sync(self, record: TrialRecord) -> None:
+        files = TrialFiles(self.folder.trial(record.plan.id))
+        if record.state is State.COMPLETE and not files.confusion.exists():
+            draw_confusion(files)
+        self.tracker.sync(record, files.artifacts)
+
+    def mend(self) -> None:
+        """Bring every run up to date with what an earlier driver left in the log."""
+        for record in self._records():
+            if record.state is not State.WAITING:
+                self.sync(record)
+
+    def interrupt(self) -> list[TrialRecord]:
+        """Mark what was still running; the trials that the next run carries on with."""
+        running = [r for r in self._records() if r.state is State.RUNNING]
+        for record in running:
+            self.log.end(record.plan.id, State.INTERRUPTED)
+            self._behind.add(record.plan.id)
+        self.flush()
+        return running
+
+    def _records(self) -> list[TrialRecord]:
+        return list(self.log.records.values())

@@ -1,0 +1,181 @@
+"""What is known of a study: an append-only log of trial events, and the records it adds up to.
+
+The log is the truth; MLflow runs, the sampler's and the scheduler's state are rebuilt from it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from orchestrator.engine.documents import Raw
+
+
+class State(StrEnum):
+    """Where a trial stands."""
+
+    WAITING = "waiting"
+    """Planned, not started yet."""
+    RUNNING = "running"
+    """A worker trains it, or did when the driver was last seen."""
+    INTERRUPTED = "interrupted"
+    """Stopped by the user; the next run carries on from its checkpoint."""
+    COMPLETE = "complete"
+    """Ran all its epochs."""
+    PRUNED = "pruned"
+    """Stopped early by the scheduler."""
+    DIVERGED = "diverged"
+    """Produced a value that is not finite."""
+    FAILED = "failed"
+    """Raised an error, or lost its worker more often than `retries` allows."""
+
+    @property
+    def is_final(self) -> bool:
+        return self in {State.COMPLETE, State.PRUNED, State.DIVERGED, State.FAILED}
+
+
+class Role(StrEnum):
+    """Why a trial is run."""
+
+    CELL = "cell"
+    """A variant of an ablation with one seed."""
+    SEARCH = "search"
+    """A point of a search space."""
+    FINAL = "final"
+    """The promoted configuration, trained on train + val."""
+    SINGLE = "single"
+    """A trial file trained by itself."""
+
+
+@dataclass(frozen=True)
+class TrialPlan:
+    """One training to be done; `id` is the digest of configuration, seed and data."""
+
+    id: str
+    name: str
+    role: Role
+    variant: str
+    seed: int
+    params: dict[str, Any]
+    config: Raw
+    data_digest: str
+
+
+@dataclass
+class TrialRecord:
+    """A trial as the log remembers it."""
+
+    plan: TrialPlan
+    state: State = State.WAITING
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    result: dict[str, Any] | None = None
+    error: str | None = None
+    started: float | None = None
+    ended: float | None = None
+
+    def values(self, metric: str) -> list[float]:
+        return [epoch[metric] for epoch in self.epochs if metric in epoch]
+
+    def best(self, metric: str, mode: str) -> float | None:
+        """The metric at its best epoch so far."""
+        values = self.values(metric)
+        return (max if mode == "max" else min)(values) if values else None
+
+    @property
+    def seconds(self) -> float:
+        return sum(epoch.get("epoch_seconds", 0.0) for epoch in self.epochs)
+
+
+class StudyLog:
+    """`events.jsonl` of a study: each event is on disk before `append` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.records: dict[str, TrialRecord] = {}
+        for event in read_events(path):
+            self._apply(event)
+
+    def open(self) -> StudyLog:
+        """Make ready to append; a line torn by a crash is cut off."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        whole = _whole_lines(self.path)
+        self._file = self.path.open("ab")
+        if self._file.tell() > whole:
+            self._file.truncate(whole)
+            self._file.seek(whole)
+        return self
+
+    def plan(self, plan: TrialPlan) -> TrialRecord:
+        """The record of this trial, new or known."""
+        if plan.id not in self.records:
+            self._append("planned", plan.id, plan=asdict(plan))
+        return self.records[plan.id]
+
+    def start(self, trial: str) -> None:
+        self._append("started", trial)
+
+    def epoch(self, trial: str, metrics: dict[str, float]) -> bool:
+        """Whether the epoch was new: a resumed trial tells its earlier epochs again."""
+        is_new = int(metrics["epoch"]) >= len(self.records[trial].epochs)
+        if is_new:
+            self._append("epoch", trial, metrics=metrics)
+        return is_new
+
+    def end(
+        self,
+        trial: str,
+        state: State,
+        result: dict[str, Any] | None = None,
+        error: str | None = None,
+    ) -> None:
+        self._append("ended", trial, state=state, result=result, error=error)
+
+    def of_role(self, *roles: Role) -> list[TrialRecord]:
+        return [record for record in self.records.values() if record.plan.role in roles]
+
+    def _append(self, kind: str, trial: str, **content: Any) -> None:
+        event = {"event": kind, "trial": trial, "time": time.time(), **content}
+        self._file.write(json.dumps(event, allow_nan=False).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._apply(event)
+
+    def _apply(self, event: dict[str, Any]) -> None:
+        if event["event"] == "planned":
+            plan = TrialPlan(**{**event["plan"], "role": Role(event["plan"]["role"])})
+            self.records[plan.id] = TrialRecord(plan)
+            return
+        record = self.records[event["trial"]]
+        match event["event"]:
+            case "started":
+                record.state = State.RUNNING
+                record.started = record.started or event["time"]
+            case "epoch":
+                record.epochs.append(event["metrics"])
+            case "ended":
+                record.state = State(event["state"])
+                record.result, record.error = event["result"], event["error"]
+                record.ended = event["time"]
+
+
+def read_events(path: Path) -> Iterable[dict[str, Any]]:
+    """Every whole line; ValueError naming the line if one in the middle is damaged."""
+    if not path.exists():
+        return
+    content = path.read_bytes()[: _whole_lines(path)]
+    for number, line in enumerate(content.splitlines(), start=1):
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path}, line {number}: not a JSON event ({error})") from None
+
+
+def _whole_lines(path: Path) -> int:
+    """Bytes up to and including the last line end."""
+    return path.read_bytes().rfind(b"\n") + 1 if path.exists() else 0

@@ -1,0 +1,67 @@
+"""One trial by itself, in this process: remembered and tracked like the trials of a study."""
+
+from __future__ import annotations
+
+from data.store import ensure_store
+from orchestrator.engine.config import TrialConfig
+from orchestrator.engine.errors import DivergedError
+from orchestrator.engine.files import TrialFiles
+from orchestrator.engine.state import EpochMetrics
+from orchestrator.engine.trial import load_result, train_epochs
+from orchestrator.planning import plan_of
+from orchestrator.recorder import Recorder
+from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
+from orchestrator.spec import Objective
+from orchestrator.study import Services, git_tags, locked
+from orchestrator.tracking import MlflowTracker, StudyTags
+
+STUDY = "single_trials"
+
+
+def train_single(
+    config: TrialConfig, name: str, services: Services, device: str = "auto"
+) -> TrialRecord:
+    """Train, carry on, or find the trial finished already; its record tells which."""
+    folder = services.home.study(STUDY)
+    store = ensure_store(config.data.name, services.home.data)
+    with locked(folder):
+        log = StudyLog(folder.log).open()
+        about = StudyTags(STUDY, "Trials trained one by one.", {}, {"study": STUDY, **git_tags()})
+        tracker = MlflowTracker(services.tracking_uri, services.home.artifacts, about)
+        objective = Objective(metric=config.metric, mode=config.mode)
+        recorder = Recorder(folder, objective, log, tracker, services.view, total=1)
+        plan = log.plan(plan_of(config, store, name, Role.SINGLE)).plan
+        recorder.mend()
+        if not log.records[plan.id].state.is_final:
+            _train(config, plan, recorder, services, device)
+        tracker.finish("FINISHED", {}, [])
+    return log.records[plan.id]
+
+
+def _train(
+    config: TrialConfig, plan: TrialPlan, recorder: Recorder, services: Services, device: str
+) -> None:
+    out = recorder.folder.trial(plan.id)
+    recorder.started(plan)
+    try:
+        epochs = train_epochs(config, out, data_root=services.home.data, device=device)
+        for metrics in epochs:
+            recorder.epoch(plan, metrics)
+            recorder.tick()
+            services.view.line(epoch_line(config, metrics))
+        recorder.ended(plan, State.COMPLETE, load_result(TrialFiles(out)), None)
+    except DivergedError as error:
+        recorder.ended(plan, State.DIVERGED, None, str(error))
+    except KeyboardInterrupt:
+        services.view.line("stopping")
+    finally:
+        recorder.interrupt()
+
+
+def epoch_line(config: TrialConfig, metrics: EpochMetrics) -> str:
+    """`epoch 3/12  train/loss 1.204  val/top1 71.2  lr 0.08  1.9 s`."""
+    keys = ("train/loss", "train/top1", f"{config.eval_split}/top1", f"{config.eval_split}/loss")
+    shown = [f"{key} {metrics[key]:.4g}" for key in keys if key in metrics]
+    head = f"epoch {int(metrics['epoch']) + 1}/{config.epochs}"
+    seconds = f"{metrics['epoch_seconds']:.1f} s"
+    return "  ".join([head, *shown, f"lr {metrics['lr']:.3g}", seconds])

@@ -1,0 +1,45 @@
+"""How far studies are, and what data sets hold: tables for the terminal."""
+
+from __future__ import annotations
+
+from data import DATASETS
+from data.store import ArrayStore
+from orchestrator.home import Home
+from orchestrator.records import Role, State, StudyLog
+from orchestrator.report import Table
+from orchestrator.study import stored_study
+
+
+def status_table(home: Home, name: str | None) -> Table:
+    """Every study of the home folder, or one of them."""
+    if name is not None:
+        stored_study(home, name)
+    names = [name] if name else sorted(p.parent.name for p in home.studies.glob("*/study.json"))
+    columns = ("study", *(state.value for state in State), "best", "hours")
+    return Table("Studies", columns, tuple(_row(home, study) for study in names))
+
+
+def _row(home: Home, name: str) -> tuple[str, ...]:
+    objective = stored_study(home, name).spec.objective
+    records = StudyLog(home.study(name).log).of_role(Role.CELL, Role.SEARCH)
+    states = [record.state for record in records]
+    bests = [record.best(objective.metric, objective.mode) for record in records]
+    known = [value for value in bests if value is not None]
+    best = (max if objective.mode == "max" else min)(known) if known else None
+    shown = "" if best is None else f"{objective.metric} {best:.2f}"
+    hours = sum(record.seconds for record in records) / 3600
+    return (name, *(str(states.count(state) or "") for state in State), shown, f"{hours:.2f}")
+
+
+def data_table(store: ArrayStore) -> Table:
+    """Clips of each split by protocol."""
+    info = store.info
+    rows = tuple(
+        (protocol, *(str(len(store.split(protocol, split))) for split in ("train", "val", "test")))
+        for protocol in DATASETS[info.name].splits
+    )
+    notes = (
+        f"{len(store.names)} clips, {len(info.classes)} classes, {info.num_joints} joints, "
+        f"{info.num_persons} persons, {info.num_channels} channels; digest {store.digest}",
+    )
+    return Table(f"Data set {info.name}", ("protocol", "train", "val", "test"), rows, notes)

@@ -1,0 +1,249 @@
+"""Runs in MLflow: one experiment a study, a study run in it, one child run a trial.
+
+A run is a projection of a record: `sync` brings it up to date, however far it was before, so the
+same call starts a run, goes on with it after a crash, and mends one that a crash left behind.
+Only the driver writes, in batches.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+
+from orchestrator.engine.config import flattened
+from orchestrator.records import State, TrialRecord
+
+logger = logging.getLogger(__name__)
+for _noisy in ("mlflow", "alembic"):
+    logging.getLogger(_noisy).setLevel(logging.WARNING)
+
+TRIAL_TAG = "skeltune.trial"
+_PARENT_TAG = "mlflow.parentRunId"
+_LONGEST_PARAM = 6000
+_STATUS = {
+    State.WAITING: "SCHEDULED",
+    State.RUNNING: "RUNNING",
+    State.INTERRUPTED: "KILLED",
+    State.COMPLETE: "FINISHED",
+    State.PRUNED: "FINISHED",
+    State.DIVERGED: "FAILED",
+    State.FAILED: "FAILED",
+}
+
+
+class Tracker(Protocol):
+    """Where records are shown to people."""
+
+    def sync(self, record: TrialRecord, artifacts: Iterable[Path] = ()) -> None:
+        """Bring the trial's run up to date."""
+
+    def finish(self, status: str, metrics: dict[str, float], artifacts: Iterable[Path]) -> None:
+        """Close the study's run with its summary."""
+
+
+@dataclass(frozen=True)
+class StudyTags:
+    """What the study's run says of itself."""
+
+    study: str
+    description: str
+    params: dict[str, Any]
+    tags: dict[str, str]
+
+
+class MlflowTracker:
+    """The study's experiment; a server that does not answer delays the runs, not the training."""
+
+    def __init__(self, uri: str, artifacts: Path, study: StudyTags) -> None:
+        self.uri = uri
+        self._client = MlflowClient(tracking_uri=uri)
+        self._study = study
+        self.experiment_id = self._experiment(artifacts)
+        runs = self._all_runs()
+        self.study_run_id = self._study_run(runs)
+        self._runs = {run.data.tags[TRIAL_TAG]: run for run in runs if TRIAL_TAG in run.data.tags}
+        self._steps: dict[str, int] = {}
+        self._status: dict[str, str] = {}
+        self._late: set[str] = set()
+
+    def run_id(self, trial_id: str) -> str | None:
+        run = self._runs.get(trial_id)
+        return None if run is None else run.info.run_id
+
+    def sync(self, record: TrialRecord, artifacts: Iterable[Path] = ()) -> None:
+        try:
+            self._sync(record, list(artifacts))
+            self._late.discard(record.plan.id)
+        except MlflowException as error:
+            if not self._late:
+                logger.warning("MLflow at %s does not take writes: %s", self.uri, error)
+            self._late.add(record.plan.id)
+
+    @property
+    def late(self) -> frozenset[str]:
+        """Trials whose runs are behind their records."""
+        return frozenset(self._late)
+
+    def finish(self, status: str, metrics: dict[str, float], artifacts: Iterable[Path]) -> None:
+        now = _now_ms()
+        finite = {key: value for key, value in metrics.items() if math.isfinite(value)}
+        batch = [Metric(key, value, now, 0) for key, value in finite.items()]
+        self._client.log_batch(self.study_run_id, metrics=batch)
+        for path in artifacts:
+            self._client.log_artifact(self.study_run_id, str(path))
+        self._client.set_terminated(self.study_run_id, status)
+
+    def _sync(self, record: TrialRecord, artifacts: list[Path]) -> None:
+        trial = record.plan.id
+        run = self._runs.get(trial) or self._start(record)
+        run_id, status = run.info.run_id, self._status.get(trial, run.info.status)
+        wanted = _STATUS[record.state]
+        is_current = status == wanted and (trial in self._steps or record.state.is_final)
+        if is_current and len(record.epochs) == self._steps.get(trial, len(record.epochs)):
+            return
+        self._log_epochs(run_id, record)
+        if record.state.is_final:
+            for path in artifacts:
+                self._client.log_artifact(run_id, str(path))
+        if status != wanted:
+            self._set_state(run_id, record, wanted)
+            self._status[trial] = wanted
+
+    def _start(self, record: TrialRecord) -> Run:
+        plan = record.plan
+        tags = {
+            _PARENT_TAG: self.study_run_id,
+            TRIAL_TAG: plan.id,
+            "mlflow.runName": plan.name,
+            "mlflow.source.name": "skeltune",
+            "role": plan.role.value,
+            "variant": plan.variant,
+            "seed": str(plan.seed),
+            "status": record.state.value,
+            "data_digest": plan.data_digest,
+            **self._study.tags,
+        }
+        start = int((record.started or time.time()) * 1000)
+        run = self._client.create_run(self.experiment_id, start_time=start, tags=tags)
+        searched = {f"searched/{path}": value for path, value in plan.params.items()}
+        params = searched | flattened(plan.config)
+        self._client.log_batch(run.info.run_id, params=_as_params(params))
+        self._client.log_inputs(run.info.run_id, datasets=[_dataset(record)])
+        self._runs[plan.id] = run
+        self._status[plan.id] = "RUNNING"
+        self._steps[plan.id] = 0
+        return run
+
+    def _log_epochs(self, run_id: str, record: TrialRecord) -> None:
+        """Whatever epochs the run does not have yet, in one request."""
+        trial = record.plan.id
+        if trial not in self._steps:
+            known = self._client.get_metric_history(run_id, "train/loss")
+            self._steps[trial] = max((metric.step for metric in known), default=-1) + 1
+        now = _now_ms()
+        metrics = [
+            Metric(key, value, now, int(epoch["epoch"]))
+            for epoch in record.epochs[self._steps[trial] :]
+            for key, value in epoch.items()
+            if key != "epoch"
+        ]
+        if metrics:
+            self._client.log_batch(run_id, metrics=metrics)
+        self._steps[trial] = len(record.epochs)
+
+    def _set_state(self, run_id: str, record: TrialRecord, status: str) -> None:
+        tags = [RunTag("status", record.state.value)]
+        if record.error:
+            tags.append(RunTag("error", record.error[-_LONGEST_PARAM:]))
+        metrics = []
+        if record.result is not None:
+            metrics = [
+                Metric(f"best/{key}", value, _now_ms(), 0)
+                for key, value in record.result["best"].items()
+                if key.startswith(("val/", "test/", "epoch")) and not key.startswith("epoch_")
+            ]
+            for key in ("num_params", "macs"):
+                metrics.append(Metric(f"model/{key}", record.result[key], _now_ms(), 0))
+        self._client.log_batch(run_id, metrics=metrics, tags=tags)
+        if status in {"RUNNING", "SCHEDULED"}:
+            self._client.update_run(run_id, status=status)
+        else:
+            end = int(record.ended * 1000) if record.ended else None
+            self._client.set_terminated(run_id, status, end_time=end)
+
+    def _experiment(self, artifacts: Path) -> str:
+        name = self._study.study
+        known = self._client.get_experiment_by_name(name)
+        if known is not None:
+            return str(known.experiment_id)
+        embedded = self.uri.startswith("sqlite:")
+        location = (artifacts / name).as_uri() if embedded else None
+        tags = {"mlflow.note.content": self._study.description}
+        return str(self._client.create_experiment(name, artifact_location=location, tags=tags))
+
+    def _all_runs(self) -> list[Run]:
+        runs: list[Run] = []
+        token: str | None = None
+        while True:
+            page = self._client.search_runs(
+                [self.experiment_id], max_results=1000, page_token=token
+            )
+            runs += page
+            token = page.token
+            if not token:
+                return runs
+
+    def _study_run(self, runs: list[Run]) -> str:
+        """The run that the trials hang under, made once and opened again by every later `run`."""
+        mine = [run for run in runs if run.data.tags.get("role") == "study"]
+        if mine:
+            run_id = mine[0].info.run_id
+            self._client.update_run(run_id, status="RUNNING")
+            return str(run_id)
+        tags = {
+            "role": "study",
+            "mlflow.runName": self._study.study,
+            "mlflow.source.name": "skeltune",
+            "mlflow.note.content": self._study.description,
+            **self._study.tags,
+        }
+        run = self._client.create_run(self.experiment_id, tags=tags)
+        self._client.log_batch(run.info.run_id, params=_as_params(self._study.params))
+        return str(run.info.run_id)
+
+
+def _as_params(values: dict[str, Any]) -> list[Param]:
+    """MLflow cuts long values silently: say so instead."""
+    texts = {key: str(value) for key, value in values.items()}
+    cut = {
+        k: t if len(t) <= _LONGEST_PARAM else t[: _LONGEST_PARAM - 3] + "..."
+        for k, t in texts.items()
+    }
+    return [Param(key, text) for key, text in cut.items()]
+
+
+def _dataset(record: TrialRecord) -> DatasetInput:
+    data = record.plan.config["data"]
+    name = f"{data['name']}/{data['protocol']}"
+    dataset = Dataset(
+        name, record.plan.data_digest[:36], "skeltune", f'{{"name": "{data["name"]}"}}'
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
