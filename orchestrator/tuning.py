@@ -278,6 +278,7 @@ def cluster(where: Cluster, needed: Resources) -> Iterator[None]:
     os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", str(10**6))
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     options: dict[str, Any] = {"address": where.address or "local"}
     if where.address is None:
         options |= {"num_cpus": where.num_cpus, "include_dashboard": False}

@@ -1,0 +1,97 @@
+"""Errors that users meet: told kindly, with exit code 2 and no traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from orchestrator.tuning import SHIPPED, runtime_env
+from tests.end_to_end.conftest import CHECKOUT, Bench
+
+
+def test_a_bad_study_file_lists_every_problem_at_once(bench: Bench) -> None:
+    study = bench.write_study(objektive={}, resources={"cpu": 0}, max_concurrent="many")
+
+    told = bench.skeltune("run", study, code=2)
+
+    assert str(study) in told
+    assert "objektive: unknown key; did you mean 'objective'?" in told
+    assert "resources.cpu = 0" in told
+    assert "max_concurrent = 'many'" in told
+
+
+def test_a_variant_with_a_wrong_path_is_named(bench: Bench) -> None:
+    study = bench.write_study(ablation={"variants": {"odd": {"model.widht": 8}}})
+
+    told = bench.skeltune("plan", study, code=2)
+
+    assert "odd" in told
+    assert "model.widht = 8: unknown key; did you mean 'width'?" in told
+
+
+def test_a_variant_whose_model_cannot_be_built_is_named_by_plan(bench: Bench) -> None:
+    study = bench.write_study(ablation={"variants": {"odd": {"model.width": 7}}})
+
+    told = bench.skeltune("plan", study, code=2)
+
+    assert "variant odd" in told
+
+
+def test_a_data_set_that_is_not_prepared_names_the_command(bench: Bench) -> None:
+    trial = bench.write_trial(data={"name": "nw_ucla", "clip_len": 8})
+
+    told = bench.skeltune("train", trial, code=2)
+
+    assert "skeltune data prepare nw_ucla --raw" in told
+
+
+def test_an_unknown_study_lists_the_known_ones(bench: Bench) -> None:
+    told = bench.skeltune("report", "tinny", code=2)
+
+    assert "no study 'tinny'" in told
+
+
+def test_resources_that_no_node_has_are_refused_before_anything_waits(bench: Bench) -> None:
+    told = bench.skeltune("run", bench.root / "studies/tiny.yaml", "--gpu", 1, code=2)
+
+    assert "no node has that" in told
+
+
+@pytest.mark.parametrize("command", [(), ("data",)])
+def test_help_answers_without_loading_vendors(command: tuple[str, ...]) -> None:
+    probe = (
+        "import sys\nfrom orchestrator.cli import app\n"
+        f"try:\n    app([*{command!r}, '--help'])\nexcept SystemExit:\n    pass\n"
+        "print({'torch', 'ray', 'mlflow', 'optuna'} & set(sys.modules))"
+    )
+
+    out = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+
+    assert out.stdout.strip().endswith("set()")
+
+
+def test_ray_would_ship_exactly_our_packages(tmp_path: Path) -> None:
+    from ray._private.runtime_env.packaging import create_package
+
+    environment = runtime_env()
+    package = tmp_path / "package.zip"
+
+    create_package(
+        environment["working_dir"],
+        package,
+        include_gitignore=True,
+        excludes=environment["excludes"],
+    )
+
+    with zipfile.ZipFile(package) as archive:
+        shipped = {name for name in archive.namelist() if not name.endswith("/")}
+    sources = {
+        str(path.relative_to(CHECKOUT))
+        for folder in SHIPPED
+        for path in (CHECKOUT / folder).rglob("*.py")
+    }
+    assert shipped == sources
