@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,6 +67,7 @@ def run(
     num_cpus: NumCpus = None,
 ) -> None:
     """Run a study, or carry on with what is missing."""
+    from orchestrator.choice import choose
     from orchestrator.records import State
     from orchestrator.spec import load_study
     from orchestrator.study import run_study, stored_log, table_of
@@ -74,10 +76,12 @@ def run(
     study = _with_resources(load_study(study_file), cpu, gpu)
     services = _services(study.spec.objective, address, tracking_uri, num_cpus)
     records = run_study(study, services)
-    console = _console()
-    show_table(console, table_of(study, stored_log(services.home, study.spec.study)))
+    console, log = _console(), stored_log(services.home, study.spec.study)
+    show_table(console, table_of(study, log))
+    if (choice := choose(study, log)) is not None:
+        console.print(f"Best so far: {choice.told(study.spec.objective)}", highlight=False)
     if any(not record.state.is_final for record in records):
-        console.print(f"\nStopped; carry on with: skeltune run {study_file}", highlight=False)
+        console.print(f"\nStopped; carry on with: {_command()} run {study_file}", highlight=False)
         raise typer.Exit(EXIT_INTERRUPTED)
     _print_next(console, study.spec.study)
     if any(record.state in {State.FAILED, State.DIVERGED} for record in records):
@@ -125,14 +129,9 @@ def promote(
     services = _services(stored.spec.objective, address, tracking_uri, num_cpus)
     promotion = promote_best(stored, services)
     choice, record, console = promotion.choice, promotion.record, _console()
-    objective = stored.spec.objective
-    console.print(
-        f"chosen      {choice.variant}: {objective.metric} {choice.value:.2f}, "
-        f"mean over {choice.seeds} seed{'s' * (choice.seeds != 1)}",
-        highlight=False,
-    )
+    console.print(f"chosen      {choice.told(stored.spec.objective)}", highlight=False)
     if promotion.model is None or record.result is None:
-        reason = record.error or f"carry on with: skeltune promote {study}"
+        reason = record.error or f"carry on with: {_command()} promote {study}"
         console.print(f"final       {record.state}: {reason}", highlight=False)
         raise typer.Exit(EXIT_FAILED)
     best = record.result["best"]
@@ -292,10 +291,20 @@ def _with_resources(study: Study, cpu: float | None, gpu: float | None) -> Study
     return replace(study, spec=study.spec.model_copy(update={"resources": resources}))
 
 
+def _command() -> str:
+    """How this command can be called again from here."""
+    if shutil.which("skeltune"):
+        return "skeltune"
+    called = Path(sys.argv[0])
+    return "python -m orchestrator" if called.name == "__main__.py" else os.path.relpath(called)
+
+
 def _print_next(console: Console, study: str) -> None:
-    console.print(
-        f"\nNext:\n  skeltune report {study} --markdown   the table for a paper or a page\n"
-        f"  skeltune ui{' ' * (len(study) + 22)}compare the runs in MLflow\n"
-        f"  skeltune promote {study}{' ' * 13}train the best finally and register it",
-        highlight=False,
-    )
+    steps = {
+        f"report {study} --markdown": "the table for a paper or a page",
+        "ui": "the runs in MLflow, to look at and compare",
+        f"promote {study}": "train the best finally and register it",
+    }
+    width = max(map(len, steps))
+    lines = [f"  {_command()} {step:{width}s}   {why}" for step, why in steps.items()]
+    console.print("\n".join(["", "Next:", *lines]), highlight=False, soft_wrap=True)

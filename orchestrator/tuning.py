@@ -126,13 +126,16 @@ class EngineTrainable(tune.Trainable):
 
 
 class _PlannedTrials(Searcher):
-    """Hands Ray the trials of a source; everything else a searcher is told goes to the listener."""
+    """Hands Ray the trials of a source. Pickled without its content: our log is the truth."""
 
     def __init__(self, source: TrialSource, job: Job, plans: dict[str, TrialPlan]) -> None:
         super().__init__()
         self._source = source
         self._job = job
         self._plans = plans
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Searcher, ()
 
     def suggest(self, trial_id: str) -> Raw | None:
         plan = self._source.next()
@@ -152,12 +155,6 @@ class _PlannedTrials(Searcher):
 
     def on_trial_complete(self, trial_id: str, *args: Any, **kwargs: Any) -> None:
         """The listener is told by `_Events`."""
-
-    def save(self, checkpoint_path: str) -> None:
-        """Our log is what a restart reads."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        raise AssertionError("trials are never restored from Ray's files")
 
 
 class _Events(tune.Callback):

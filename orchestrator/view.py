@@ -90,7 +90,8 @@ class View:
         for record in records:
             if record.state is State.RUNNING:
                 running.add_row(*self._running_row(record))
-        return Group(head, ProgressBar(total=max(total, 1), completed=done, width=60), running)
+        bar = ProgressBar(total=max(total, 1), completed=done, width=60)
+        return Group(head, bar, Text(), running)
 
     def _running_row(self, record: TrialRecord) -> tuple[str, ...]:
         last = record.epochs[-1] if record.epochs else {}

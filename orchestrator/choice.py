@@ -1,0 +1,51 @@
+"""Which configuration of a study won."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.ablation import variants_of
+from orchestrator.records import Role, State, StudyLog
+from orchestrator.report import best_variant, ranking, variant_rows
+from orchestrator.spec import Changes, Objective, Study
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The configuration that won, and by what."""
+
+    variant: str
+    changes: Changes
+    value: float
+    seeds: int
+
+    def told(self, objective: Objective) -> str:
+        """`rdl=off: val/top1 96.88, mean over 3 seeds`."""
+        over = f", mean over {self.seeds} seeds" if self.seeds > 1 else ""
+        return f"{self.variant}: {objective.metric} {self.value:.2f}{over}"
+
+
+def choose(study: Study, log: StudyLog) -> Choice | None:
+    """The best variant by its mean over seeds, or the best complete trial of a search."""
+    return _best_trial(study, log) if study.spec.ablation is None else _best_variant(study, log)
+
+
+def _best_variant(study: Study, log: StudyLog) -> Choice | None:
+    assert study.spec.ablation is not None
+    variants = {variant.name: variant for variant in variants_of(study.spec.ablation)}
+    records = [r for r in log.of_role(Role.CELL) if r.plan.variant in variants]
+    rows = variant_rows(records, study.spec.objective, list(variants))
+    best = best_variant(rows, study.spec.objective.mode)
+    if best is None or best.summary is None:
+        return None
+    return Choice(best.name, variants[best.name].changes, best.summary.mean, best.summary.n)
+
+
+def _best_trial(study: Study, log: StudyLog) -> Choice | None:
+    objective = study.spec.objective
+    complete = [r for r in log.of_role(Role.SEARCH) if r.state is State.COMPLETE]
+    for record in ranking(complete, objective)[:1]:
+        value = record.best(objective.metric, objective.mode)
+        assert value is not None
+        return Choice(record.plan.variant, record.plan.params, value, 1)
+    return None
