@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.ablation import variants_of
-from orchestrator.records import Role, State, StudyLog
+from orchestrator.planning import current_records
+from orchestrator.records import State, StudyLog
 from orchestrator.report import best_variant, ranking, variant_rows
 from orchestrator.spec import Changes, Objective, Study
 
@@ -33,8 +34,7 @@ def choose(study: Study, log: StudyLog) -> Choice | None:
 def _best_variant(study: Study, log: StudyLog) -> Choice | None:
     assert study.spec.ablation is not None
     variants = {variant.name: variant for variant in variants_of(study.spec.ablation)}
-    records = [r for r in log.of_role(Role.CELL) if r.plan.variant in variants]
-    rows = variant_rows(records, study.spec.objective, list(variants))
+    rows = variant_rows(current_records(study, log), study.spec.objective, list(variants))
     best = best_variant(rows, study.spec.objective.mode)
     if best is None or best.summary is None:
         return None
@@ -43,7 +43,7 @@ def _best_variant(study: Study, log: StudyLog) -> Choice | None:
 
 def _best_trial(study: Study, log: StudyLog) -> Choice | None:
     objective = study.spec.objective
-    complete = [r for r in log.of_role(Role.SEARCH) if r.state is State.COMPLETE]
+    complete = [r for r in current_records(study, log) if r.state is State.COMPLETE]
     for record in ranking(complete, objective)[:1]:
         value = record.best(objective.metric, objective.mode)
         assert value is not None

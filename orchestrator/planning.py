@@ -11,7 +11,7 @@ from data.store import ArrayStore, ensure_store
 from orchestrator.ablation import variants_of
 from orchestrator.engine.config import TrialConfig, flattened
 from orchestrator.engine.errors import Problem, SpecError
-from orchestrator.records import Role, StudyLog, TrialPlan
+from orchestrator.records import Role, StudyLog, TrialPlan, TrialRecord
 from orchestrator.sampling import Proposals
 from orchestrator.spec import Changes, Search, Study
 
@@ -83,6 +83,27 @@ def cells(study: Study, planner: Planner) -> list[TrialPlan]:
     return plans
 
 
+def current_records(study: Study, log: StudyLog) -> list[TrialRecord]:
+    """The trials that the study, as it is written today, would run or has run.
+
+    Trials of an earlier wording of the study or its trial file stay in the log, but out of tables,
+    choices and the sampler's memory; so do those on an earlier preparation of the data.
+    """
+    role = Role.CELL if study.spec.search is None else Role.SEARCH
+    records = [record for record in log.of_role(role) if _is_current(study, record.plan)]
+    newest = {record.plan.config["data"]["name"]: record.plan.data_digest for record in records}
+    return [r for r in records if r.plan.data_digest == newest[r.plan.config["data"]["name"]]]
+
+
+def _is_current(study: Study, plan: TrialPlan) -> bool:
+    seed = {"seed": plan.seed} if plan.role is Role.CELL else {}
+    try:
+        config = study.config({**plan.params, **seed}, plan.name)
+    except SpecError:
+        return False
+    return config.digest(plan.data_digest) == plan.id
+
+
 class CellSource:
     """The cells that are not finished yet."""
 
@@ -108,19 +129,20 @@ class SearchSource:
         self._planner = planner
         self._log = log
         self._proposals = proposals
-        known = log.of_role(Role.SEARCH)
+        known = current_records(planner.study, log)
         self._left_open = deque(r.plan for r in known if not r.state.is_final)
+        self._number = len(known)
         self.total = search.trials
 
     @property
     def num_left(self) -> int:
-        return len(self._left_open) + max(0, self.total - len(self._log.of_role(Role.SEARCH)))
+        return len(self._left_open) + max(0, self.total - self._number)
 
     def next(self) -> TrialPlan | None:
         return self._left_open.popleft() if self._left_open else self._new()
 
     def _new(self) -> TrialPlan | None:
-        number = len(self._log.of_role(Role.SEARCH))
+        number = self._number
         if number >= self.total:
             return None
         for attempt in range(_ATTEMPTS):
@@ -132,6 +154,7 @@ class SearchSource:
             plan = self._planner.plan(name, Role.SEARCH, name, params)
             if plan.id not in self._log.records:
                 self._proposals.accept(suggestion, plan.id)
+                self._number += 1
                 return self._log.plan(plan).plan
             self._proposals.refuse(suggestion)
         return None
@@ -143,7 +166,7 @@ def open_search(study: Study, log: StudyLog) -> Proposals:
     objective = study.spec.objective
     fixed = flattened(study.baseline.plain())
     proposals = Proposals(study.spec.search, objective.metric, objective.mode, fixed)
-    proposals.replay(log.of_role(Role.SEARCH))
+    proposals.replay(current_records(study, log))
     return proposals
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from orchestrator.choice import Choice, choose
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import TrialFiles
-from orchestrator.planning import CellSource
-from orchestrator.records import Role, State, TrialPlan, TrialRecord
+from orchestrator.planning import CellSource, Planner
+from orchestrator.records import Role, State, TrialRecord
 from orchestrator.registry import RegisteredModel, register
 from orchestrator.spec import Study
 from orchestrator.study import Services, Session, open_session
@@ -33,18 +33,16 @@ def promote(study: Study, services: Services) -> Promotion:
         choice = choose(study, session.log)
         if choice is None:
             raise NothingToPromoteError(f"study {study.spec.study!r} has no complete trial yet")
-        plan = _final_plan(session, choice)
-        session.run(CellSource([plan], session.log))
-        session.report()
+        planner = Planner(study, services.home.data)
+        changes = {**choice.changes, "select_on": "none"}
+        plan = planner.plan(f"final {choice.variant}", Role.FINAL, choice.variant, changes)
+        if plan.id not in session.log.records:  # else a cell of the study is the final training
+            session.log.plan(plan)
+        session.run(CellSource([session.log.records[plan.id].plan], session.log))
         record = session.log.records[plan.id]
         is_trained = record.state is State.COMPLETE
         model = _register(session, choice, record) if is_trained else None
         return Promotion(choice, record, model)
-
-
-def _final_plan(session: Session, choice: Choice) -> TrialPlan:
-    changes = {**choice.changes, "select_on": "none"}
-    return session.planner.plan(f"final {choice.variant}", Role.FINAL, choice.variant, changes)
 
 
 def _register(session: Session, choice: Choice, record: TrialRecord) -> RegisteredModel:

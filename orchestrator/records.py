@@ -112,8 +112,8 @@ class StudyLog:
         return self
 
     def plan(self, plan: TrialPlan) -> TrialRecord:
-        """The record of this trial, new or known."""
-        if plan.id not in self.records:
+        """The record of this trial, new or known; it takes the plan's name if that is another."""
+        if plan.id not in self.records or self.records[plan.id].plan != plan:
             self._append("planned", plan.id, plan=asdict(plan))
         return self.records[plan.id]
 
@@ -149,7 +149,7 @@ class StudyLog:
     def _apply(self, event: dict[str, Any]) -> None:
         if event["event"] == "planned":
             plan = TrialPlan(**{**event["plan"], "role": Role(event["plan"]["role"])})
-            self.records[plan.id] = TrialRecord(plan)
+            self.records.setdefault(plan.id, TrialRecord(plan)).plan = plan
             return
         record = self.records[event["trial"]]
         match event["event"]:

@@ -43,10 +43,13 @@ class VariantRow:
 def variant_rows(
     records: Iterable[TrialRecord], objective: Objective, order: Sequence[str]
 ) -> list[VariantRow]:
-    """One row a variant, in the given order, compared seed by seed with the baseline."""
+    """One row a variant, in the given order, compared seed by seed with the baseline.
+
+    `order` names every variant of the records.
+    """
     by_variant: dict[str, list[TrialRecord]] = {name: [] for name in order}
     for record in records:
-        by_variant.setdefault(record.plan.variant, []).append(record)
+        by_variant[record.plan.variant].append(record)
     scores = {name: _scores(group, objective) for name, group in by_variant.items()}
     baseline = scores.get(BASELINE, {})
     return [

@@ -5,9 +5,10 @@ from __future__ import annotations
 from data import DATASETS
 from data.store import ArrayStore
 from orchestrator.home import Home
-from orchestrator.records import Role, State, StudyLog
+from orchestrator.planning import current_records
+from orchestrator.records import State
 from orchestrator.report import Table
-from orchestrator.study import stored_study
+from orchestrator.study import stored_log, stored_study
 
 
 def status_table(home: Home, name: str | None) -> Table:
@@ -20,8 +21,8 @@ def status_table(home: Home, name: str | None) -> Table:
 
 
 def _row(home: Home, name: str) -> tuple[str, ...]:
-    objective = stored_study(home, name).spec.objective
-    records = StudyLog(home.study(name).log).of_role(Role.CELL, Role.SEARCH)
+    study = stored_study(home, name)
+    objective, records = study.spec.objective, current_records(study, stored_log(home, name))
     states = [record.state for record in records]
     bests = [record.best(objective.metric, objective.mode) for record in records]
     known = [value for value in bests if value is not None]

@@ -16,9 +16,17 @@ from orchestrator.engine.documents import Raw, dump_yaml
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import write_json, write_text
 from orchestrator.home import Home, StudyFolder
-from orchestrator.planning import CellSource, Planner, SearchSource, cells, check_space, open_search
+from orchestrator.planning import (
+    CellSource,
+    Planner,
+    SearchSource,
+    cells,
+    check_space,
+    current_records,
+    open_search,
+)
 from orchestrator.recorder import Recorder
-from orchestrator.records import Role, StudyLog, TrialRecord
+from orchestrator.records import StudyLog, TrialRecord
 from orchestrator.report import (
     Table,
     ablation_table,
@@ -27,7 +35,7 @@ from orchestrator.report import (
     variant_rows,
 )
 from orchestrator.sampling import Proposals
-from orchestrator.spec import NoScheduler, Scheduler, Study, StudySpec
+from orchestrator.spec import NoScheduler, Scheduler, Search, Study, StudySpec
 from orchestrator.tracking import MlflowTracker, StudyTags
 from orchestrator.tuning import LOCAL, PACKAGE_ROOT, Cluster, Job, TrialSource, cluster, run_trials
 from orchestrator.view import View
@@ -58,7 +66,6 @@ class Session:
     folder: StudyFolder
     log: StudyLog
     tracker: MlflowTracker
-    planner: Planner
 
     def run(
         self,
@@ -74,7 +81,7 @@ class Session:
         recorder.mend()
         if source.num_left == 0:
             return
-        finished = [r for r in self.log.of_role(Role.SEARCH) if r.state.is_final]
+        finished = [r for r in current_records(self.study, self.log) if r.state.is_final]
         try:
             with cluster(self.services.cluster, self.study.spec.resources), view:
                 run_trials(source, recorder, self._job(scheduler), finished)
@@ -89,7 +96,6 @@ class Session:
             objective=spec.objective,
             resources=spec.resources,
             scheduler=scheduler,
-            epochs=self.study.baseline.epochs,
             retries=spec.retries,
             max_concurrent=spec.max_concurrent,
             trials=self.folder.trials,
@@ -98,18 +104,20 @@ class Session:
             device="cuda" if spec.resources.gpu > 0 else "cpu",
         )
 
-    def report(self) -> Table:
-        """The study's table, on disk and with the study's run."""
+    def close(self) -> None:
+        """The study's table, on disk and with the study's run, which is closed."""
         table = table_of(self.study, self.log)
         write_text(self.folder.report, table.markdown())
-        records = self.log.of_role(Role.CELL, Role.SEARCH)
+        records = current_records(self.study, self.log)
         is_done = all(record.state.is_final for record in records)
         self.tracker.finish(
             "FINISHED" if is_done else "KILLED",
             summary_metrics(self.study, records),
             [self.folder.report],
         )
-        return table
+        if self.tracker.late:
+            behind = f"MLflow lacks the last news of {len(self.tracker.late)} trials"
+            self.services.view.line(f"{behind}; the same command brings it up to date")
 
 
 @contextmanager
@@ -120,32 +128,47 @@ def open_session(study: Study, services: Services) -> Iterator[Session]:
         log = StudyLog(folder.log).open()
         tracker = _tracker(study, services)
         _remember(study, folder, services, tracker)
-        yield Session(study, services, folder, log, tracker, Planner(study, services.home.data))
+        session = Session(study, services, folder, log, tracker)
+        try:
+            yield session
+        finally:
+            session.close()
 
 
 def run_study(study: Study, services: Services) -> list[TrialRecord]:
-    """Run, or carry on with what is missing; afterwards some records are not final if the user
-    stopped it."""
+    """Run, or carry on with what is missing; if the user stopped it, some records are not final."""
+    planner = Planner(study, services.home.data)
+    search = study.spec.search
+    if search is None:
+        return _run_cells(study, services, planner)
+    return _run_search(study, services, planner, search)
+
+
+def _run_cells(study: Study, services: Services, planner: Planner) -> list[TrialRecord]:
+    plans = cells(study, planner)
     with open_session(study, services) as session:
-        log, planner = session.log, session.planner
-        if study.spec.search is None:
-            session.run(CellSource(cells(study, planner), log))
-        else:
-            check_space(study)
-            proposals = open_search(study, log)
-            source = SearchSource(study.spec.search, planner, log, proposals)
-            session.run(source, study.spec.search.scheduler, proposals)
-        session.report()
-        return log.of_role(Role.CELL, Role.SEARCH)
+        session.run(CellSource(plans, session.log))
+        return [session.log.records[plan.id] for plan in plans]
+
+
+def _run_search(
+    study: Study, services: Services, planner: Planner, search: Search
+) -> list[TrialRecord]:
+    check_space(study)
+    with open_session(study, services) as session:
+        proposals = open_search(study, session.log)
+        source = SearchSource(search, planner, session.log, proposals)
+        session.run(source, search.scheduler, proposals)
+        return current_records(study, session.log)
 
 
 def table_of(study: Study, log: StudyLog) -> Table:
     """Pure: the study's table from its log."""
-    spec = study.spec
+    spec, records = study.spec, current_records(study, log)
     if spec.ablation is None:
-        return leaderboard(spec.study, log.of_role(Role.SEARCH), spec.objective)
+        return leaderboard(spec.study, records, spec.objective)
     names = [variant.name for variant in variants_of(spec.ablation)]
-    rows = variant_rows(log.of_role(Role.CELL), spec.objective, names)
+    rows = variant_rows(records, spec.objective, names)
     return ablation_table(spec.study, rows, spec.objective)
 
 
@@ -198,8 +221,18 @@ def _tracker(study: Study, services: Services) -> MlflowTracker:
     description = f"{kind.capitalize()} `{study.source}` on the trial\n```yaml\n{trial}```"
     params = {"study_file": study.source, "trial": spec.trial, "kind": kind}
     services.home.root.mkdir(parents=True, exist_ok=True)
-    about = StudyTags(spec.study, description, params, {"study": spec.study, **git_tags()})
+    tags = {"study": spec.study, **git_tags()}
+    about = StudyTags(spec.study, description, params, tags, varied_paths(spec))
     return MlflowTracker(services.tracking_uri, services.home.artifacts, about)
+
+
+def varied_paths(spec: StudySpec) -> tuple[str, ...]:
+    """The dotted paths in which the study's trials may differ, seeds apart."""
+    if spec.search is not None:
+        return tuple(spec.search.space)
+    assert spec.ablation is not None
+    changes = [variant.changes for variant in variants_of(spec.ablation)]
+    return tuple(dict.fromkeys(path for change in changes for path in change))
 
 
 def git_tags() -> dict[str, str]:

@@ -24,7 +24,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
-from orchestrator.engine.config import flattened
+from orchestrator.engine.config import flattened, value_at
+from orchestrator.engine.errors import SkelTuneError
 from orchestrator.records import State, TrialRecord
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ for _noisy in ("mlflow", "alembic"):
 TRIAL_TAG = "skeltune.trial"
 _PARENT_TAG = "mlflow.parentRunId"
 _LONGEST_PARAM = 6000
+_VARIED = "_varied"  # MLflow's compare page takes parameters in the order of their names
 _STATUS = {
     State.WAITING: "SCHEDULED",
     State.RUNNING: "RUNNING",
@@ -63,6 +65,12 @@ class StudyTags:
     description: str
     params: dict[str, Any]
     tags: dict[str, str]
+    varied: tuple[str, ...] = ()
+    """Dotted paths that differ between trials: parameters of their own, sorted before the rest."""
+
+
+class TrackingError(SkelTuneError):
+    """The tracking server cannot be used from the start."""
 
 
 class MlflowTracker:
@@ -72,12 +80,14 @@ class MlflowTracker:
         self.uri = uri
         self._client = MlflowClient(tracking_uri=uri)
         self._study = study
-        self.experiment_id = self._experiment(artifacts)
-        runs = self._all_runs()
-        self.study_run_id = self._study_run(runs)
+        try:
+            self.experiment_id = self._experiment(artifacts)
+            runs = self._all_runs()
+            self.study_run_id = self._study_run(runs)
+        except MlflowException as error:
+            raise TrackingError(f"MLflow at {uri} cannot be used: {error}") from None
         self._runs = {run.data.tags[TRIAL_TAG]: run for run in runs if TRIAL_TAG in run.data.tags}
         self._steps: dict[str, int] = {}
-        self._status: dict[str, str] = {}
         self._late: set[str] = set()
 
     def run_id(self, trial_id: str) -> str | None:
@@ -99,6 +109,12 @@ class MlflowTracker:
         return frozenset(self._late)
 
     def finish(self, status: str, metrics: dict[str, float], artifacts: Iterable[Path]) -> None:
+        try:
+            self._finish(status, metrics, artifacts)
+        except MlflowException as error:
+            logger.warning("MLflow at %s does not close the study's run: %s", self.uri, error)
+
+    def _finish(self, status: str, metrics: dict[str, float], artifacts: Iterable[Path]) -> None:
         now = _now_ms()
         finite = {key: value for key, value in metrics.items() if math.isfinite(value)}
         batch = [Metric(key, value, now, 0) for key, value in finite.items()]
@@ -108,22 +124,24 @@ class MlflowTracker:
         self._client.set_terminated(self.study_run_id, status)
 
     def _sync(self, record: TrialRecord, artifacts: list[Path]) -> None:
-        trial = record.plan.id
-        run = self._runs.get(trial) or self._start(record)
-        run_id, status = run.info.run_id, self._status.get(trial, run.info.status)
-        wanted = _STATUS[record.state]
-        is_current = status == wanted and (trial in self._steps or record.state.is_final)
-        if is_current and len(record.epochs) == self._steps.get(trial, len(record.epochs)):
+        """Epochs first, then artifacts, then the status: a closed run is a complete one."""
+        trial, wanted = record.plan.id, _STATUS[record.state]
+        run = self._runs.get(trial) or self._create(record)
+        if record.state.is_final and run.info.status == wanted:
             return
+        if trial not in self._steps:
+            self._steps[trial] = self._adopt(run, record)
+        run_id = run.info.run_id
         self._log_epochs(run_id, record)
         if record.state.is_final:
             for path in artifacts:
                 self._client.log_artifact(run_id, str(path))
-        if status != wanted:
+        is_told = run.data.tags.get("status") == record.state.value
+        if not is_told or run.info.status != wanted:
             self._set_state(run_id, record, wanted)
-            self._status[trial] = wanted
+            self._runs[trial] = self._client.get_run(run_id)
 
-    def _start(self, record: TrialRecord) -> Run:
+    def _create(self, record: TrialRecord) -> Run:
         plan = record.plan
         tags = {
             _PARENT_TAG: self.study_run_id,
@@ -133,28 +151,28 @@ class MlflowTracker:
             "role": plan.role.value,
             "variant": plan.variant,
             "seed": str(plan.seed),
-            "status": record.state.value,
             "data_digest": plan.data_digest,
             **self._study.tags,
         }
         start = int((record.started or time.time()) * 1000)
         run = self._client.create_run(self.experiment_id, start_time=start, tags=tags)
-        searched = {f"searched/{path}": value for path, value in plan.params.items()}
-        params = searched | flattened(plan.config)
-        self._client.log_batch(run.info.run_id, params=_as_params(params))
-        self._client.log_inputs(run.info.run_id, datasets=[_dataset(record)])
         self._runs[plan.id] = run
-        self._status[plan.id] = "RUNNING"
-        self._steps[plan.id] = 0
         return run
+
+    def _adopt(self, run: Run, record: TrialRecord) -> int:
+        """Describe a run that was only created; the first epoch that it does not have yet."""
+        run_id, config = run.info.run_id, record.plan.config
+        if not run.data.params:
+            varied = {f"{_VARIED}/{p}": value_at(config, p) for p in self._study.varied}
+            self._client.log_inputs(run_id, datasets=[_dataset(record)])
+            self._client.log_batch(run_id, params=_as_params(varied | flattened(config)))
+            return 0
+        known = self._client.get_metric_history(run_id, "train/loss")
+        return max((metric.step for metric in known), default=-1) + 1
 
     def _log_epochs(self, run_id: str, record: TrialRecord) -> None:
         """Whatever epochs the run does not have yet, in one request."""
-        trial = record.plan.id
-        if trial not in self._steps:
-            known = self._client.get_metric_history(run_id, "train/loss")
-            self._steps[trial] = max((metric.step for metric in known), default=-1) + 1
-        now = _now_ms()
+        trial, now = record.plan.id, _now_ms()
         metrics = [
             Metric(key, value, now, int(epoch["epoch"]))
             for epoch in record.epochs[self._steps[trial] :]

@@ -37,6 +37,7 @@ PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ("orchestrator", "models", "losses", "data")
 _TIME = "training_iteration"
 _OUTCOME = "outcome"
+_NO_LIMIT = 10**6  # epochs: a trial ends by itself, not by the scheduler
 
 
 class TrialSource(Protocol):
@@ -85,7 +86,6 @@ class Job:
     objective: Objective
     resources: Resources
     scheduler: Scheduler
-    epochs: int
     retries: int
     max_concurrent: int | None
     trials: Path
@@ -231,9 +231,9 @@ def _scheduler(job: Job) -> TrialScheduler:
                 time_attr=_TIME,
                 metric=job.objective.metric,
                 mode=job.objective.mode,
-                grace_period=min(spec.grace_epochs, job.epochs),
+                grace_period=spec.grace_epochs,
                 reduction_factor=spec.reduction_factor,
-                max_t=job.epochs,
+                max_t=_NO_LIMIT,
                 brackets=1,
             )
     return FIFOScheduler()  # type: ignore[no-untyped-call]

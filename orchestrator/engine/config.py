@@ -195,6 +195,14 @@ def resolve_trial(document: Raw, changes: Mapping[str, Any], source: str) -> Tri
     return validated(TrialConfig, changed(document, changes, source), source)
 
 
+def value_at(document: Mapping[str, Any], path: str) -> Any:
+    """The value of a dotted path; of a component its name; None where there is no such path."""
+    here: Any = document
+    for key in path.split("."):
+        here = here.get(key) if isinstance(here, Mapping) else None
+    return here.get("name", here) if isinstance(here, Mapping) else here
+
+
 def flattened(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as dotted paths to their leaves."""
     leaves: dict[str, Any] = {}

@@ -99,6 +99,8 @@ def build_state(
     config: TrialConfig, store: ArrayStore, device: torch.device, steps_per_epoch: int
 ) -> TrialState:
     """Model, losses and optimizers as a fresh trial has them."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
     torch.set_float32_matmul_precision("highest" if config.precision == "fp32" else "high")
     model = build_model(config, store.info).to(device)
     summary = summarize(model, input_shape(config, store.info))

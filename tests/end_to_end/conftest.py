@@ -78,7 +78,7 @@ class Bench:
     def skeltune(self, *arguments: object, code: int = 0) -> str:
         """Standard output, after checking the exit code and that no traceback was shown."""
         process = self.start(*arguments)
-        out, err = process.communicate(timeout=240)
+        out, err = process.communicate(timeout=480)
         assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
         assert "Traceback" not in err
         return out + err
@@ -92,10 +92,10 @@ class Bench:
         return sum(event["event"] == kind for event in self.events(study))
 
     def wait_for(self, process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
-        limit = time.monotonic() + 120
+        limit = time.monotonic() + 240
         while not condition():
             assert process.poll() is None, process.communicate()
-            assert time.monotonic() < limit, "nothing happened for two minutes"
+            assert time.monotonic() < limit, "nothing happened for four minutes"
             time.sleep(0.05)
 
     def interrupt(self, process: subprocess.Popen[str], with_signal: signal.Signals) -> int:

@@ -1,0 +1,130 @@
+"""A study on a Ray cluster and an MLflow server that were there before: both real, on loopback."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.end_to_end.conftest import Bench
+
+pytestmark = pytest.mark.slow
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(command: list[str], **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A server that ends with the block, together with the processes that it started."""
+    process = subprocess.Popen(
+        command,
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=60)
+
+
+@pytest.fixture
+def ray_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A one-node cluster with token authentication."""
+    token = tmp_path / "token"
+    token.write_text(secrets.token_hex(32))
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(token))
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("ray")), "start", "--head", f"--port={port}"]
+    command += [
+        "--num-cpus=1",
+        "--include-dashboard=false",
+        "--block",
+        "--node-ip-address=127.0.0.1",
+    ]
+    with running([*command, "--disable-usage-stats"]):
+        wait_until_open(port)
+        yield f"127.0.0.1:{port}"
+
+
+@pytest.fixture
+def mlflow_uri(tmp_path: Path) -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
+    command += ["--port", str(port), "--backend-store-uri", f"sqlite:///{tmp_path}/server.db"]
+    command += ["--artifacts-destination", str(tmp_path / "served")]
+    with running(command, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"):
+        uri = f"http://127.0.0.1:{port}"
+        wait_until_open(port)
+        wait_until_healthy(f"{uri}/health")
+        yield uri
+
+
+def wait_until_open(port: int) -> None:
+    limit = time.monotonic() + 90
+    while time.monotonic() < limit:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.2)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+def wait_until_healthy(url: str) -> None:
+    limit = time.monotonic() + 90
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                assert answer.status == 200
+            return
+        except OSError:
+            assert time.monotonic() < limit, f"{url} does not answer"
+            time.sleep(0.2)
+
+
+def test_a_study_runs_on_a_given_cluster_and_is_tracked_on_a_given_server(
+    bench: Bench, ray_address: str, mlflow_uri: str
+) -> None:
+    study = bench.root / "studies/tiny.yaml"
+
+    bench.skeltune("run", study, "--address", ray_address, "--tracking-uri", mlflow_uri)
+    bench.skeltune("promote", "tiny", "--address", ray_address, "--tracking-uri", mlflow_uri)
+
+    client = MlflowClient(mlflow_uri)
+    experiment = client.get_experiment_by_name("tiny")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert sorted(run.data.tags["role"] for run in runs) == ["cell"] * 4 + ["final", "study"]
+    champion = client.get_model_version_by_alias("mdrgcn-synthetic-xsub", "champion")
+    files = {file.path for file in client.list_artifacts(champion.run_id, "model")}
+    assert files == {"model/best.pt", "model/config.yaml", "model/result.json"}
+    assert not (bench.home / "mlflow.db").exists()
+
+
+def test_a_server_that_does_not_answer_is_named_before_anything_starts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    uri = f"http://127.0.0.1:{free_port()}"
+
+    told = bench.skeltune("run", bench.root / "studies/tiny.yaml", "--tracking-uri", uri, code=2)
+
+    assert f"MLflow at {uri} cannot be used" in told

@@ -1,0 +1,201 @@
+"""Who may import whom, read from the sources."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PACKAGES = ("orchestrator", "models", "losses", "data")
+SOURCES = sorted(path for name in PACKAGES for path in (CHECKOUT / name).rglob("*.py"))
+ENGINE = CHECKOUT / "orchestrator" / "engine"
+
+
+class Import(NamedTuple):
+    """An imported module; `when` it runs: with the module, in a function, or for types only."""
+
+    module: str
+    when: str
+
+    @property
+    def package(self) -> str:
+        return self.module.partition(".")[0]
+
+
+def imports_of(path: Path) -> list[Import]:
+    return list(_walk(ast.parse(path.read_text()).body, "module"))
+
+
+def _walk(nodes: list[ast.AST], when: str) -> Iterator[Import]:
+    for node in nodes:
+        match node:
+            case ast.Import():
+                yield from (Import(alias.name, when) for alias in node.names)
+            case ast.ImportFrom():
+                yield Import("." * node.level + (node.module or ""), when)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                yield from _walk(list(ast.iter_child_nodes(node)), "function")
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                yield from _walk(list(node.body), "types")
+                yield from _walk(list(node.orelse), when)
+            case _:
+                yield from _walk(list(ast.iter_child_nodes(node)), when)
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(CHECKOUT))
+
+
+def of_package(name: str) -> list[Path]:
+    return [path for path in SOURCES if path.is_relative_to(CHECKOUT / name)]
+
+
+def is_vendor(package: str) -> bool:
+    return package not in sys.stdlib_module_names and package not in PACKAGES
+
+
+def importers_of(vendor: str) -> set[str]:
+    return {named(p) for p in SOURCES if vendor in {found.package for found in imports_of(p)}}
+
+
+def ours(path: Path) -> set[str]:
+    """What a module of the orchestrator imports from our packages."""
+    return {found.module for found in imports_of(path) if found.package in PACKAGES}
+
+
+def test_there_are_sources_to_read():
+    assert all(len(of_package(name)) >= 3 for name in PACKAGES)
+    assert Import("torch", "module") in imports_of(ENGINE / "trial.py")
+    assert Import("rich.console", "types") in imports_of(CHECKOUT / "orchestrator/cli.py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_imports_are_absolute_and_name_a_module(path: Path):
+    modules = [found.module for found in imports_of(path)]
+
+    assert not [module for module in modules if module.startswith(".")]
+    assert "orchestrator" not in modules
+
+
+@pytest.mark.parametrize("package", ["models", "losses", "data"])
+def test_models_losses_and_data_know_neither_each_other_nor_the_orchestrator(package):
+    found = {i.package for path in of_package(package) for i in imports_of(path)}
+
+    assert found & set(PACKAGES) == {package}
+
+
+@pytest.mark.parametrize(
+    ("package", "vendors"),
+    [
+        ("models", {"torch", "numpy"}),
+        ("losses", {"torch", "numpy"}),
+        ("data", {"torch", "numpy", "scipy"}),
+    ],
+)
+def test_models_losses_and_data_need_little_else_than_torch(package, vendors):
+    found = {i.package for path in of_package(package) for i in imports_of(path)}
+
+    assert {name for name in found if is_vendor(name)} <= vendors
+
+
+@pytest.mark.parametrize("path", of_package("orchestrator/engine"), ids=named)
+def test_the_engine_knows_nothing_of_the_orchestrator_around_it(path: Path):
+    around = [m for m in ours(path) if m.startswith("orchestrator.")]
+
+    assert all(module.startswith("orchestrator.engine.") for module in around)
+
+
+@pytest.mark.parametrize("path", of_package("orchestrator/engine"), ids=named)
+def test_the_engine_needs_torch_numpy_yaml_and_pydantic_only(path: Path):
+    vendors = {found.package for found in imports_of(path) if is_vendor(found.package)}
+
+    assert vendors <= {"torch", "numpy", "yaml", "pydantic"}
+
+
+def test_the_engine_imports_scipy_nowhere_before_a_reader_needs_it():
+    at_start = [
+        named(path)
+        for package in ("orchestrator/engine", "models", "losses", "data")
+        for path in of_package(package)
+        for found in imports_of(path)
+        if found.package == "scipy" and found.when != "function"
+    ]
+
+    assert at_start == []
+
+
+@pytest.mark.parametrize(
+    ("vendor", "doors"),
+    [
+        ("ray", {"tuning"}),
+        ("optuna", {"sampling"}),
+        ("mlflow", {"tracking", "registry"}),
+        ("matplotlib", {"pictures"}),
+        ("platformdirs", {"home"}),
+        ("typer", {"cli"}),
+    ],
+)
+def test_a_vendor_has_one_door(vendor, doors):
+    assert importers_of(vendor) == {f"orchestrator/{door}.py" for door in doors}
+
+
+@pytest.mark.parametrize(
+    ("module", "allowed"),
+    [
+        ("stats", set()),
+        ("report", {"records", "spec", "stats"}),
+        ("records", {"engine.documents"}),
+        ("space", {"engine.config"}),
+        ("ablation", {"spec"}),
+        ("sampling", {"records", "space", "spec"}),
+        ("view", {"records", "report", "spec"}),
+        ("spec", {"space", "engine.config", "engine.documents", "engine.errors"}),
+    ],
+)
+def test_a_lower_module_imports_exactly_these_of_ours(module, allowed):
+    imported = ours(CHECKOUT / "orchestrator" / f"{module}.py")
+
+    assert imported == {f"orchestrator.{name}" for name in allowed}
+
+
+def test_no_module_of_the_orchestrator_imports_the_command_line():
+    importers = {named(path) for path in SOURCES if "orchestrator.cli" in ours(path)}
+
+    assert importers <= {"orchestrator/__main__.py"}
+
+
+def test_tuning_does_not_know_what_a_study_records_where():
+    imported = ours(CHECKOUT / "orchestrator" / "tuning.py")
+
+    above = {"study", "tracking", "registry", "recorder", "report", "view", "home", "sampling"}
+    assert imported.isdisjoint({f"orchestrator.{name}" for name in above})
+
+
+def test_the_command_line_starts_without_vendors_and_without_the_orchestrator():
+    found = [i for i in imports_of(CHECKOUT / "orchestrator/cli.py") if i.when == "module"]
+
+    assert {i.package for i in found if i.package not in sys.stdlib_module_names} == {"typer"}
+
+
+def test_the_orchestrator_package_imports_nothing():
+    assert (CHECKOUT / "orchestrator/__init__.py").read_text() == ""
+
+
+def test_no_two_modules_of_ours_import_each_other_in_a_circle():
+    graph = {
+        named(path).removesuffix(".py").replace("/", "."): {
+            i.module for i in imports_of(path) if i.package in PACKAGES and i.when == "module"
+        }
+        for path in SOURCES
+        if path.name != "__init__.py"
+    }
+
+    while leaves := {name for name, needs in graph.items() if not needs & graph.keys()}:
+        graph = {name: needs for name, needs in graph.items() if name not in leaves}
+
+    assert graph == {}

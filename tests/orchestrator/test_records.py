@@ -1,0 +1,184 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestrator.records import Role, State, StudyLog, TrialRecord, read_events
+from tests.orchestrator.made_up import make_plan, make_record
+
+FIRST = make_plan("a", name="trial 000", params={"k": [3, 5], "lr": 1e-3, "é": None})
+SECOND = make_plan("b", Role.CELL, variant="rdl=off", seed=3)
+
+
+def fill(path: Path) -> StudyLog:
+    log = StudyLog(path).open()
+    log.plan(FIRST)
+    log.start("a")
+    log.plan(SECOND)
+    log.epoch("a", {"epoch": 0, "val/top1": 40.0, "epoch_seconds": 2.0})
+    log.start("b")
+    log.epoch("a", {"epoch": 1, "val/top1": 30.0, "epoch_seconds": 3.0})
+    log.end("a", State.COMPLETE, {"num_params": 7})
+    log.end("b", State.FAILED, error="line one\nline two\u2028three")
+    return log
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fill(tmp_path_factory.mktemp("log") / "events.jsonl").path
+
+
+def test_what_was_logged_is_read_again(whole: Path, tmp_path: Path):
+    written = fill(tmp_path / "events.jsonl").records
+
+    records = StudyLog(tmp_path / "events.jsonl").records
+
+    assert records == written
+    assert list(records) == ["a", "b"]
+    assert records["a"].plan == FIRST
+    assert records["a"].plan.role is Role.SEARCH
+    assert (records["a"].state, records["a"].result) == (State.COMPLETE, {"num_params": 7})
+    assert (records["b"].state, records["b"].error) == (
+        State.FAILED,
+        "line one\nline two\u2028three",
+    )
+
+
+def test_each_event_is_in_the_file_before_its_call_returns(tmp_path: Path):
+    log, counts = StudyLog(tmp_path / "deep" / "events.jsonl").open(), []
+
+    for step in (lambda: log.plan(FIRST), lambda: log.start("a"), lambda: log.plan(FIRST)):
+        step()
+        counts.append(len(log.path.read_bytes().splitlines()))
+
+    assert counts == [1, 2, 2]
+
+
+def test_epochs_that_are_told_again_are_not_logged_again(tmp_path: Path):
+    log = StudyLog(tmp_path / "events.jsonl").open()
+    log.plan(FIRST)
+
+    told = [log.epoch("a", {"epoch": epoch, "val/top1": 1.0}) for epoch in (0, 1, 0, 1, 2)]
+
+    assert told == [True, True, False, False, True]
+    assert [metrics["epoch"] for metrics in log.records["a"].epochs] == [0, 1, 2]
+
+
+def test_a_trial_that_starts_again_keeps_its_first_start_and_is_running(tmp_path: Path):
+    log = StudyLog(tmp_path / "events.jsonl").open()
+    record = log.plan(FIRST)
+    log.start("a")
+    started = record.started
+    log.end("a", State.INTERRUPTED)
+
+    log.start("a")
+
+    assert record.state is State.RUNNING
+    assert record.started == started
+
+
+def test_records_can_be_asked_for_by_role(whole: Path):
+    log = StudyLog(whole)
+
+    assert [record.plan.id for record in log.of_role(Role.CELL)] == ["b"]
+    assert [record.plan.id for record in log.of_role(Role.CELL, Role.SEARCH)] == ["a", "b"]
+
+
+def test_a_line_torn_by_a_crash_is_passed_over_and_cut_off_before_the_next(tmp_path: Path):
+    log = fill(tmp_path / "events.jsonl")
+    before = log.path.read_bytes()
+    log.path.write_bytes(before + b'{"event": "started", "tri')
+
+    torn = StudyLog(log.path)
+    torn.open().start("b")
+
+    assert torn.records.keys() == {"a", "b"}
+    lines = log.path.read_bytes().removeprefix(before).splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["started"]
+    assert StudyLog(log.path).records["b"].state is State.RUNNING
+
+
+def test_reading_changes_nothing_in_a_torn_file(tmp_path: Path):
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b'{"event": "pla')
+
+    StudyLog(path)
+
+    assert path.read_bytes() == b'{"event": "pla'
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b'{"event": "sta', b"\x00" * 30, b"\xff\xfe\xff", b'"\xc3"', b""],
+    ids=["torn", "zeros", "no text", "broken letter", "empty"],
+)
+def test_a_damaged_line_in_the_middle_is_named(whole: Path, tmp_path: Path, damage):
+    lines = whole.read_bytes().splitlines()
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"\n".join([*lines[:2], damage, *lines[2:]]) + b"\n")
+
+    with pytest.raises(ValueError, match=r"events\.jsonl, line 3"):
+        StudyLog(path)
+
+
+@pytest.mark.parametrize("line", [b"null", b"{}", b'{"event": "started", "trial": "z"}'])
+def test_a_line_that_is_no_event_is_named(whole: Path, tmp_path: Path, line):
+    lines = whole.read_bytes().splitlines()
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"\n".join([*lines[:2], line, *lines[2:]]) + b"\n")
+
+    with pytest.raises(ValueError, match=r"events\.jsonl, line 3"):
+        StudyLog(path)
+
+
+@settings(deadline=None)
+@given(share=st.floats(0, 1))
+def test_a_log_cut_at_any_byte_is_a_readable_prefix(whole: Path, tmp_path_factory, share):
+    content, events = whole.read_bytes(), list(read_events(whole))
+    path = tmp_path_factory.mktemp("cut") / "events.jsonl"
+    path.write_bytes(content[: round(share * len(content))])
+
+    read = list(read_events(path))
+    log = StudyLog(path).open()
+    log.plan(make_plan("new"))
+
+    assert read == events[: len(read)]
+    assert len(read) == path.read_bytes().count(b"\n") - 1
+    assert "new" in StudyLog(path).records
+
+
+def test_there_are_no_events_without_a_file(tmp_path: Path):
+    assert StudyLog(tmp_path / "nowhere.jsonl").records == {}
+
+
+def test_a_figure_that_is_not_finite_is_refused_and_leaves_the_log_whole(tmp_path: Path):
+    log = StudyLog(tmp_path / "events.jsonl").open()
+    log.plan(FIRST)
+
+    with pytest.raises(ValueError, match="JSON"):
+        log.epoch("a", {"epoch": 0, "val/loss": float("nan")})
+
+    assert StudyLog(log.path).records["a"].epochs == log.records["a"].epochs == []
+
+
+def test_a_record_knows_its_best_epoch_and_its_seconds(whole: Path):
+    record = StudyLog(whole).records["a"]
+
+    assert record.best("val/top1", "max") == 40.0
+    assert record.best("val/top1", "min") == 30.0
+    assert record.best("test/top1", "max") is None
+    assert record.seconds == 5.0
+
+
+def test_a_best_value_of_zero_is_a_value():
+    assert make_record(FIRST, [0.0]).best("val/top1", "max") == 0.0
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_state_is_final_if_no_later_run_takes_the_trial_up(state):
+    open_states = {State.WAITING, State.RUNNING, State.INTERRUPTED}
+
+    assert state.is_final == (state not in open_states)
+    assert TrialRecord(FIRST, state).state is state
