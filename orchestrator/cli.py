@@ -177,7 +177,9 @@ def train(
 
 @app.command()
 def ui(port: int = 5000, tracking_uri: TrackingUri = None) -> None:
-    """Open the MLflow UI on this machine (127.0.0.1)."""
+    """Serve the MLflow UI on this machine (127.0.0.1)."""
+    from orchestrator.home import tracked_studies
+
     home = _home()
     home.root.mkdir(parents=True, exist_ok=True)
     environment = {
@@ -188,7 +190,11 @@ def ui(port: int = 5000, tracking_uri: TrackingUri = None) -> None:
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--backend-store-uri", home.tracking_uri(tracking_uri)]
     command += ["--default-artifact-root", home.artifacts.as_uri()]
-    _console().print(f"MLflow UI on http://127.0.0.1:{port} (Ctrl-C ends it)")
+    console, url = _console(), f"http://127.0.0.1:{port}"
+    console.print(f"MLflow UI on {url} (Ctrl-C ends it)", highlight=False)
+    for study, experiment in tracked_studies(home).items():
+        link = f"{url}/#/experiments/{experiment}/runs?workflowType=machine_learning"
+        console.print(f"  {study}: {link}", highlight=False, soft_wrap=True)
     os.execve(sys.executable, command, environment)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,3 +80,9 @@ class StudyFolder:
 
     def trial(self, trial_id: str) -> Path:
         return self.trials / trial_id
+
+
+def tracked_studies(home: Home) -> dict[str, str]:
+    """Name of each study that has been run to its MLflow experiment's id."""
+    files = sorted(home.studies.glob("*/study.json"))
+    return {file.parent.name: json.loads(file.read_text())["experiment_id"] for file in files}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,9 +13,8 @@ from orchestrator.engine.config import TrialConfig, flattened
 from orchestrator.engine.errors import Problem, SpecError
 from orchestrator.records import Role, StudyLog, TrialPlan, TrialRecord
 from orchestrator.sampling import Proposals
+from orchestrator.space import in_space
 from orchestrator.spec import Changes, Search, Study
-
-_ATTEMPTS = 50
 
 
 @dataclass
@@ -61,9 +60,16 @@ def plan_of(
 def cells(study: Study, planner: Planner) -> list[TrialPlan]:
     """Every variant with every seed, seed by seed, so that comparisons are possible early.
 
-    Raises `SpecError` if two variants come to the same training: one of them ablates nothing.
+    Raises `SpecError` if two variants have one name, or come to the same training.
     """
     assert study.spec.ablation is not None
+    variants = variants_of(study.spec.ablation)
+    names = [variant.name for variant in variants]
+    if repeated := [name for name in names if names.count(name) > 1]:
+        problem = Problem(
+            f"ablation.variants.{repeated[0]}", None, "the design has this row already"
+        )
+        raise SpecError(study.source, [problem])
     plans = [
         planner.plan(
             f"{variant.name} seed {seed}",
@@ -71,14 +77,14 @@ def cells(study: Study, planner: Planner) -> list[TrialPlan]:
             variant.name,
             {**variant.changes, "seed": seed},
         )
-        for seed in study.spec.ablation.seed_list
-        for variant in variants_of(study.spec.ablation)
+        for seed in study.spec.ablation.seeds
+        for variant in variants
     ]
     first: dict[str, str] = {}
     for plan in plans:
         twin = first.setdefault(plan.id, plan.variant)
         if twin != plan.variant:
-            message = f"is the same training as {twin!r}: its changes change nothing"
+            message = f"is the same training as {twin!r}: one of them changes nothing of its own"
             raise SpecError(study.source, [Problem(f"variant {plan.variant}", None, message)])
     return plans
 
@@ -90,18 +96,38 @@ def current_records(study: Study, log: StudyLog) -> list[TrialRecord]:
     choices and the sampler's memory; so do those on an earlier preparation of the data.
     """
     role = Role.CELL if study.spec.search is None else Role.SEARCH
-    records = [record for record in log.of_role(role) if _is_current(study, record.plan)]
+    changes_of = _cell_changes(study) if study.spec.search is None else _point_changes(study)
+    records = [r for r in log.of_role(role) if _is_current(study, r.plan, changes_of(r.plan))]
     newest = {record.plan.config["data"]["name"]: record.plan.data_digest for record in records}
     return [r for r in records if r.plan.data_digest == newest[r.plan.config["data"]["name"]]]
 
 
-def _is_current(study: Study, plan: TrialPlan) -> bool:
-    seed = {"seed": plan.seed} if plan.role is Role.CELL else {}
+def _is_current(study: Study, plan: TrialPlan, changes: Changes | None) -> bool:
+    if changes is None:
+        return False
     try:
-        config = study.config({**plan.params, **seed}, plan.name)
+        return study.config(changes, plan.name).digest(plan.data_digest) == plan.id
     except SpecError:
         return False
-    return config.digest(plan.data_digest) == plan.id
+
+
+def _cell_changes(study: Study) -> Callable[[TrialPlan], Changes | None]:
+    """What the study says today of a cell's variant; None if it no longer has it."""
+    assert study.spec.ablation is not None
+    variants = {variant.name: variant.changes for variant in variants_of(study.spec.ablation)}
+
+    def changes_of(plan: TrialPlan) -> Changes | None:
+        known = plan.variant in variants
+        return {**variants[plan.variant], "seed": plan.seed} if known else None
+
+    return changes_of
+
+
+def _point_changes(study: Study) -> Callable[[TrialPlan], Changes | None]:
+    """The parameters of a trial, as long as they are in the space."""
+    assert study.spec.search is not None
+    space, fixed = study.spec.search.space, flattened(study.baseline.plain())
+    return lambda plan: plan.params if in_space(space, plan.params, fixed) else None
 
 
 class CellSource:
@@ -145,7 +171,7 @@ class SearchSource:
         number = self._number
         if number >= self.total:
             return None
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(self._proposals.attempts):
             proposal = self._proposals.ask(number, attempt)
             if proposal is None:
                 return None

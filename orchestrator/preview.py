@@ -50,7 +50,7 @@ def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> Table:
             )
         )
     columns = ("variant", "changes", "trials", "params", "MACs")
-    seeds = ", ".join(map(str, ablation.seed_list))
+    seeds = ", ".join(map(str, ablation.seeds))
     done = sum(plan.id in log.records and log.records[plan.id].state.is_final for plan in plans)
     note = f"{len(plans)} trials, {done} done, seeds {seeds}, {study.baseline.epochs} epochs each."
     return Table(f"Study {study.spec.study}", columns, tuple(rows), (note,))

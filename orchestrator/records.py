@@ -98,8 +98,11 @@ class StudyLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.records: dict[str, TrialRecord] = {}
-        for event in read_events(path):
-            self._apply(event)
+        for number, event in enumerate(read_events(path), start=1):
+            try:
+                self._apply(event)
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(f"{path}, line {number}: not a trial event ({error!r})") from None
 
     def open(self) -> StudyLog:
         """Make ready to append; a line torn by a crash is cut off."""
@@ -172,7 +175,7 @@ def read_events(path: Path) -> Iterable[dict[str, Any]]:
     for number, line in enumerate(content.splitlines(), start=1):
         try:
             yield json.loads(line)
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             raise ValueError(f"{path}, line {number}: not a JSON event ({error})") from None
 
 

@@ -22,7 +22,8 @@ class Table:
 
     def markdown(self) -> str:
         head = [self.columns, tuple("---" for _ in self.columns)]
-        lines = ["| " + " | ".join(row) + " |" for row in [*head, *self.rows]]
+        escaped = ([cell.replace("|", "\\|") for cell in row] for row in [*head, *self.rows])
+        lines = ["| " + " | ".join(row) + " |" for row in escaped]
         notes = [f"\n{note}" for note in self.notes]
         return "\n".join([f"**{self.title}**", "", *lines, *notes]) + "\n"
 
@@ -96,7 +97,9 @@ def _mean(row: VariantRow) -> float:
     return row.summary.mean
 
 
-def ablation_table(study: str, rows: Sequence[VariantRow], objective: Objective) -> Table:
+def ablation_table(
+    study: str, rows: Sequence[VariantRow], objective: Objective, select_on: str = "val"
+) -> Table:
     metric = objective.metric
     columns = ("variant", metric, "seeds", "difference [95 % CI]", "params", "MACs")
     body = tuple(
@@ -114,11 +117,15 @@ def ablation_table(study: str, rows: Sequence[VariantRow], objective: Objective)
         f"{metric} of each trial's best epoch: mean ± standard deviation over seeds. Difference: "
         "variant minus baseline, paired by seed, Student's t interval; * where it leaves out 0."
     ]
-    return Table(f"Study {study}", columns, body, (*notes, *_split_note(metric)))
+    return Table(f"Study {study}", columns, body, (*notes, *_split_note(select_on)))
 
 
 def leaderboard(
-    study: str, records: Iterable[TrialRecord], objective: Objective, top: int = 10
+    study: str,
+    records: Iterable[TrialRecord],
+    objective: Objective,
+    select_on: str = "val",
+    top: int = 10,
 ) -> Table:
     """The best trials of a search; stopped ones are ranked below complete ones."""
     ranked = ranking(records, objective)
@@ -137,24 +144,24 @@ def leaderboard(
     )
     states = [record.state for record in ranked]
     counts = ", ".join(f"{states.count(s)} {s.value}" for s in State if s in states)
-    notes = (f"{len(ranked)} trials: {counts}.", *_split_note(objective.metric))
+    notes = (f"{len(ranked)} trials: {counts}.", *_split_note(select_on))
     return Table(f"Study {study}", columns, rows, notes)
 
 
 def ranking(records: Iterable[TrialRecord], objective: Objective) -> list[TrialRecord]:
-    """Complete trials from best to worst, then stopped ones, then those without a value."""
+    """Complete trials from best to worst, then stopped ones, then all others."""
     sign = -1 if objective.mode == "max" else 1
+    places = {State.COMPLETE: 0, State.PRUNED: 1}
 
-    def key(record: TrialRecord) -> tuple[bool, bool, float]:
+    def key(record: TrialRecord) -> tuple[int, bool, float]:
         value = record.best(objective.metric, objective.mode)
-        is_complete = record.state is State.COMPLETE
-        return (not is_complete, value is None, sign * (value or 0.0))
+        return (places.get(record.state, 2), value is None, sign * (value or 0.0))
 
     return sorted(records, key=key)
 
 
-def _split_note(metric: str) -> tuple[str, ...]:
-    if not metric.startswith("test/"):
+def _split_note(select_on: str) -> tuple[str, ...]:
+    if select_on != "test":
         return ()
     return ("Epochs were selected on the test split (select_on: test): not a held-out figure.",)
 

@@ -8,7 +8,8 @@ goes on as it would have gone on.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState as OptunaState
 
 from orchestrator.records import State, TrialRecord
-from orchestrator.space import Domain, Params, grid_points, is_active, label_of
+from orchestrator.space import Domain, Params, grid_points, in_space, is_active, label_of
 from orchestrator.spec import Search, TPESampler
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -34,6 +35,7 @@ _STATES = {
     State.DIVERGED: OptunaState.FAIL,
     State.FAILED: OptunaState.FAIL,
 }
+_ATTEMPTS = 50
 
 
 class Proposals:
@@ -47,15 +49,15 @@ class Proposals:
         better = StudyDirection.MAXIMIZE if mode == "max" else StudyDirection.MINIMIZE
         self.study = optuna.create_study(direction=better)
         self._open: dict[str, optuna.Trial] = {}
-        self._grid: Iterator[Params] = iter(())
-        if search.sampler.name == "grid":
-            self._grid = grid_points(search.space, fixed)
+        is_grid = search.sampler.name == "grid"
+        self._grid = deque(grid_points(search.space, fixed)) if is_grid else None
+        self.attempts = max(_ATTEMPTS, len(self._grid or ()))
+        """How many suggestions in a row may be known already before the space counts as empty."""
 
     def ask(self, number: int, attempt: int) -> tuple[optuna.Trial, Params] | None:
         """The search's point `number`, or None where a grid has no more."""
-        if self.search.sampler.name == "grid":
-            point = next(self._grid, None)
-            return None if point is None else self._ask_for(point)
+        if self._grid is not None:
+            return self._ask_for(self._grid.popleft()) if self._grid else None
         seed = np.random.SeedSequence([self.search.seed, number, attempt]).generate_state(1)[0]
         self.study.sampler = self._sampler(int(seed))
         trial = self.study.ask()
@@ -86,7 +88,7 @@ class Proposals:
         """
         for record in records:
             params = record.plan.params
-            if not self._contains(params):
+            if not in_space(self.search.space, params, self.fixed):
                 continue
             trial, _ = self._ask_for(params)
             self.accept(trial, record.plan.id)
@@ -109,13 +111,6 @@ class Proposals:
                 label = trial._suggest(path, distribution_of(domain))
                 params[path] = value_of(domain, label)
         return params
-
-    def _contains(self, params: Params) -> bool:
-        space = self.search.space
-        return all(
-            path in space and _holds(distribution_of(space[path]), label_of(value))
-            for path, value in params.items()
-        )
 
     def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:
         spec = self.search.sampler
@@ -146,10 +141,3 @@ def distribution_of(domain: Domain) -> BaseDistribution:
 def value_of(domain: Domain, label: Any) -> Any:
     """The choice that a label stands for; numbers stand for themselves."""
     return label if domain.choice is None else domain.choice[domain.labels.index(label)]
-
-
-def _holds(distribution: BaseDistribution, label: Any) -> bool:
-    try:
-        return distribution._contains(distribution.to_internal_repr(label))
-    except ValueError:
-        return False

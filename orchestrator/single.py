@@ -13,7 +13,7 @@ from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
 from orchestrator.spec import Objective
 from orchestrator.study import Services, git_tags, locked
-from orchestrator.tracking import MlflowTracker, StudyTags
+from orchestrator.tracking import MlflowTracker, StudySummary, StudyTags
 
 STUDY = "single_trials"
 
@@ -26,7 +26,7 @@ def train_single(
     store = ensure_store(config.data.name, services.home.data)
     with locked(folder):
         log = StudyLog(folder.log).open()
-        about = StudyTags(STUDY, "Trials trained one by one.", {}, {"study": STUDY, **git_tags()})
+        about = StudyTags(STUDY, {}, {"study": STUDY, **git_tags()})
         tracker = MlflowTracker(services.tracking_uri, services.home.artifacts, about)
         objective = Objective(metric=config.metric, mode=config.mode)
         recorder = Recorder(folder, objective, log, tracker, services.view, total=1)
@@ -34,7 +34,7 @@ def train_single(
         recorder.mend()
         if not log.records[plan.id].state.is_final:
             _train(config, plan, recorder, services, device)
-        tracker.finish("FINISHED", {}, [])
+        tracker.finish("FINISHED", StudySummary("Trials trained one by one."))
     return log.records[plan.id]
 
 

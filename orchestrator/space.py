@@ -46,6 +46,8 @@ class Domain(Document):
             raise ValueError(f"low must be below high, got low={low}, high={high}")
         if self.log and low <= 0:
             raise ValueError(f"log needs a positive low, got low={low}")
+        if self.int_range is not None and self.step is not None and self.step % 1:
+            raise ValueError(f"the step between ints must be whole, got {self.step}")
         if self.log and self.step is not None:
             raise ValueError("log and step exclude each other")
 
@@ -60,6 +62,13 @@ class Domain(Document):
         """The choices as scalars: lists and mappings become their JSON text."""
         return [label_of(value) for value in self.choice or []]
 
+    def holds(self, value: Any) -> bool:
+        if self.choice is not None:
+            return value in self.choice
+        low, high = self.bounds
+        is_number = isinstance(value, int if self.int_range is not None else int | float)
+        return is_number and low <= value <= high
+
     def grid(self) -> list[Any]:
         """Every value, where the values are countable; else ValueError."""
         if self.choice is not None:
@@ -73,6 +82,7 @@ class Domain(Document):
 
 
 Space = dict[str, Domain]
+_ABSENT = object()
 
 
 def label_of(value: Any) -> str | int | float | bool | None:
@@ -83,7 +93,13 @@ def label_of(value: Any) -> str | int | float | bool | None:
 
 def is_active(domain: Domain, chosen: Mapping[str, Any], fixed: Mapping[str, Any]) -> bool:
     """Whether every condition of `when` holds for the values chosen so far, or the trial's."""
-    return all(chosen.get(p, fixed.get(p)) == value for p, value in domain.when.items())
+    return all(chosen.get(p, fixed.get(p, _ABSENT)) == v for p, v in domain.when.items())
+
+
+def in_space(space: Space, params: Params, fixed: Mapping[str, Any]) -> bool:
+    """Whether a search of this space could have proposed exactly these parameters."""
+    active = [path for path, domain in space.items() if is_active(domain, params, fixed)]
+    return active == list(params) and all(space[p].holds(v) for p, v in params.items())
 
 
 def grid_points(space: Space, fixed: Mapping[str, Any]) -> Iterator[Params]:

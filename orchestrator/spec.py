@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from orchestrator.engine.config import Document, TrialConfig, resolve_trial
 from orchestrator.engine.documents import Raw, changed, read_mapping, validated
@@ -31,13 +31,28 @@ class Resources(Document):
     gpu: float = Field(0, ge=0)
 
 
+def _listed(seeds: Any) -> list[int]:
+    """`3` means the seeds 0, 1, 2."""
+    chosen = list(range(seeds)) if isinstance(seeds, int) else seeds
+    is_list = isinstance(chosen, list) and all(isinstance(s, int) and s >= 0 for s in chosen)
+    if not is_list or not chosen or len(set(chosen)) < len(chosen):
+        raise ValueError("must be a number of seeds from 1 on, or a list of different seeds")
+    return chosen
+
+
+Seeds = Annotated[
+    list[int],
+    BeforeValidator(_listed, json_schema_input_type=int | list[int]),
+]
+
+
 class Ablation(Document):
     """Components with their levels beside the trial file's own level, which is called `on`."""
 
     components: dict[str, dict[str, Changes]] = {}
     design: Literal["leave_one_out", "factorial"] = "leave_one_out"
     variants: dict[str, Changes] = Field({}, description="further rows: name to changes")
-    seeds: Annotated[int, Field(ge=1)] | Annotated[list[int], Field(min_length=1)] = 3
+    seeds: Seeds = Field(default=3, validate_default=True)
     paper: Raw | None = Field(None, description="reported numbers, shown beside ours")
 
     @model_validator(mode="after")
@@ -57,10 +72,6 @@ class Ablation(Document):
             if "on" in levels:
                 raise ValueError(f"level 'on' of {name!r} is the trial file itself; name others")
         return components
-
-    @property
-    def seed_list(self) -> list[int]:
-        return list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
 
 class RandomSampler(Document):
@@ -105,6 +116,15 @@ class Search(Document):
     sampler: Sampler = Field(default={"name": "tpe"}, validate_default=True)
     scheduler: Scheduler = Field(default={"name": "none"}, validate_default=True)
     seed: int = Field(0, ge=0, description="of the sampler; the trials' seed is the trial file's")
+
+    @model_validator(mode="after")
+    def _conditions_come_first(self) -> Search:
+        paths = list(self.space)
+        for number, (path, domain) in enumerate(self.space.items()):
+            for condition in domain.when:
+                if condition in paths[number:]:
+                    raise ValueError(f"space.{path}: {condition} must stand before it")
+        return self
 
     @model_validator(mode="after")
     def _grid_is_countable(self) -> Search:

@@ -53,7 +53,7 @@ def paired_difference(
         return None
     differences = np.array([ours[seed] - baseline[seed] for seed in seeds])
     mean, n = float(differences.mean()), len(seeds)
-    if n < 2 or not differences.std():
+    if n < 2 or np.allclose(differences, mean, rtol=0, atol=1e-9):
         return Difference(mean, None, None, n)
     half = float(stats.t.ppf(0.5 + confidence / 2, n - 1) * differences.std(ddof=1) / math.sqrt(n))
     return Difference(mean, mean - half, mean + half, n)

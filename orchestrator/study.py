@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from orchestrator.ablation import variants_of
-from orchestrator.engine.config import resolve_trial
-from orchestrator.engine.documents import Raw, dump_yaml
+from orchestrator.engine.config import flattened, resolve_trial
+from orchestrator.engine.documents import Raw
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import write_json, write_text
 from orchestrator.home import Home, StudyFolder
@@ -36,7 +36,7 @@ from orchestrator.report import (
 )
 from orchestrator.sampling import Proposals
 from orchestrator.spec import NoScheduler, Scheduler, Search, Study, StudySpec
-from orchestrator.tracking import MlflowTracker, StudyTags
+from orchestrator.tracking import MlflowTracker, StudySummary, StudyTags
 from orchestrator.tuning import LOCAL, PACKAGE_ROOT, Cluster, Job, TrialSource, cluster, run_trials
 from orchestrator.view import View
 
@@ -110,11 +110,9 @@ class Session:
         write_text(self.folder.report, table.markdown())
         records = current_records(self.study, self.log)
         is_done = all(record.state.is_final for record in records)
-        self.tracker.finish(
-            "FINISHED" if is_done else "KILLED",
-            summary_metrics(self.study, records),
-            [self.folder.report],
-        )
+        metrics = summary_metrics(self.study, records)
+        summary = StudySummary(table.markdown(), metrics, (self.folder.report,))
+        self.tracker.finish("FINISHED" if is_done else "KILLED", summary)
         if self.tracker.late:
             behind = f"MLflow lacks the last news of {len(self.tracker.late)} trials"
             self.services.view.line(f"{behind}; the same command brings it up to date")
@@ -166,10 +164,10 @@ def table_of(study: Study, log: StudyLog) -> Table:
     """Pure: the study's table from its log."""
     spec, records = study.spec, current_records(study, log)
     if spec.ablation is None:
-        return leaderboard(spec.study, records, spec.objective)
+        return leaderboard(spec.study, records, spec.objective, study.baseline.select_on)
     names = [variant.name for variant in variants_of(spec.ablation)]
     rows = variant_rows(records, spec.objective, names)
-    return ablation_table(spec.study, rows, spec.objective)
+    return ablation_table(spec.study, rows, spec.objective, study.baseline.select_on)
 
 
 def summary_metrics(study: Study, records: list[TrialRecord]) -> dict[str, float]:
@@ -217,12 +215,12 @@ def _remember(
 def _tracker(study: Study, services: Services) -> MlflowTracker:
     spec = study.spec
     kind = "ablation" if spec.ablation else "search"
-    trial = dump_yaml(study.baseline.plain())
-    description = f"{kind.capitalize()} `{study.source}` on the trial\n```yaml\n{trial}```"
-    params = {"study_file": study.source, "trial": spec.trial, "kind": kind}
+    params = {"study_file": study.source, "kind": kind, "trial": spec.trial}
     services.home.root.mkdir(parents=True, exist_ok=True)
     tags = {"study": spec.study, **git_tags()}
-    about = StudyTags(spec.study, description, params, tags, varied_paths(spec))
+    about = StudyTags(
+        spec.study, params | flattened(study.baseline.plain()), tags, varied_paths(spec)
+    )
     return MlflowTracker(services.tracking_uri, services.home.artifacts, about)
 
 

@@ -8,11 +8,10 @@ Only the driver writes, in batches.
 from __future__ import annotations
 
 import logging
-import math
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +32,7 @@ for _noisy in ("mlflow", "alembic"):
     logging.getLogger(_noisy).setLevel(logging.WARNING)
 
 TRIAL_TAG = "skeltune.trial"
+_NOTE = "mlflow.note.content"
 _PARENT_TAG = "mlflow.parentRunId"
 _LONGEST_PARAM = 6000
 _VARIED = "_varied"  # MLflow's compare page takes parameters in the order of their names
@@ -53,7 +53,7 @@ class Tracker(Protocol):
     def sync(self, record: TrialRecord, artifacts: Iterable[Path] = ()) -> None:
         """Bring the trial's run up to date."""
 
-    def finish(self, status: str, metrics: dict[str, float], artifacts: Iterable[Path]) -> None:
+    def finish(self, status: str, summary: StudySummary) -> None:
         """Close the study's run with its summary."""
 
 
@@ -62,11 +62,19 @@ class StudyTags:
     """What the study's run says of itself."""
 
     study: str
-    description: str
     params: dict[str, Any]
     tags: dict[str, str]
     varied: tuple[str, ...] = ()
     """Dotted paths that differ between trials: parameters of their own, sorted before the rest."""
+
+
+@dataclass(frozen=True)
+class StudySummary:
+    """What the study's run says at its end: its text is the description that the UI shows."""
+
+    text: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+    artifacts: tuple[Path, ...] = ()
 
 
 class TrackingError(SkelTuneError):
@@ -108,18 +116,19 @@ class MlflowTracker:
         """Trials whose runs are behind their records."""
         return frozenset(self._late)
 
-    def finish(self, status: str, metrics: dict[str, float], artifacts: Iterable[Path]) -> None:
+    def finish(self, status: str, summary: StudySummary) -> None:
         try:
-            self._finish(status, metrics, artifacts)
+            self._finish(status, summary)
         except MlflowException as error:
             logger.warning("MLflow at %s does not close the study's run: %s", self.uri, error)
 
-    def _finish(self, status: str, metrics: dict[str, float], artifacts: Iterable[Path]) -> None:
+    def _finish(self, status: str, summary: StudySummary) -> None:
         now = _now_ms()
-        finite = {key: value for key, value in metrics.items() if math.isfinite(value)}
-        batch = [Metric(key, value, now, 0) for key, value in finite.items()]
-        self._client.log_batch(self.study_run_id, metrics=batch)
-        for path in artifacts:
+        metrics = [Metric(key, value, now, 0) for key, value in summary.metrics.items()]
+        note = RunTag(_NOTE, summary.text)
+        self._client.log_batch(self.study_run_id, metrics=metrics, tags=[note])
+        self._client.set_experiment_tag(self.experiment_id, _NOTE, summary.text)
+        for path in summary.artifacts:
             self._client.log_artifact(self.study_run_id, str(path))
         self._client.set_terminated(self.study_run_id, status)
 
@@ -210,8 +219,7 @@ class MlflowTracker:
             return str(known.experiment_id)
         embedded = self.uri.startswith("sqlite:")
         location = (artifacts / name).as_uri() if embedded else None
-        tags = {"mlflow.note.content": self._study.description}
-        return str(self._client.create_experiment(name, artifact_location=location, tags=tags))
+        return str(self._client.create_experiment(name, artifact_location=location))
 
     def _all_runs(self) -> list[Run]:
         runs: list[Run] = []
@@ -236,7 +244,6 @@ class MlflowTracker:
             "role": "study",
             "mlflow.runName": self._study.study,
             "mlflow.source.name": "skeltune",
-            "mlflow.note.content": self._study.description,
             **self._study.tags,
         }
         run = self._client.create_run(self.experiment_id, tags=tags)

@@ -137,7 +137,7 @@ class TrialConfig(Document):
     clip_grad_norm: float | None = Field(None, gt=0)
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     compile: bool = False
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**31)
     select_on: Literal["val", "test", "none"] = Field(
         "val",
         description="val: fit on train, evaluate val every epoch. "

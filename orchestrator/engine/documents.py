@@ -19,21 +19,31 @@ Raw = dict[str, Any]
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML 1.2 scalars (`1e-3` is a number, `off` is a word) and no repeated keys."""
+    """YAML 1.2 scalars (`1e-3` is a number, `off` is a word); keys are texts, none repeated."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Hashable] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                line = key_node.start_mark.line + 1
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"line {line}: the key {key!r} stands twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+        mapping: dict[Hashable, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise _refused("a key must be a word or a number", key_node)
+            if key_node.value in mapping:
+                raise _refused(f"the key {key_node.value!r} stands twice", key_node)
+            mapping[key_node.value] = self.construct_object(value_node, deep=deep)
+        return mapping
+
+    def construct_decimal(self, node: yaml.ScalarNode) -> int:
+        """`010` is ten: no octal numbers."""
+        return int(node.value, 16 if node.value.startswith("0x") else 10)
+
+
+class _StrictDumper(yaml.SafeDumper):
+    """Quotes every text that the loader, or a YAML 1.1 reader, would take for something else."""
+
+
+def _refused(why: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, why, node.start_mark)
 
 
 _SCALARS = {
@@ -46,9 +56,10 @@ _SCALARS = {
     ),
 }
 for _tag, (_pattern, _first) in _SCALARS.items():
-    _StrictLoader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first
-    )
+    for _class in (_StrictLoader, _StrictDumper):
+        _expression = re.compile(f"^(?:{_pattern})$")
+        _class.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _expression, _first)
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_decimal)
 
 
 def parse_yaml(text: str, source: str) -> Any:
@@ -77,7 +88,8 @@ def read_mapping(path: Path) -> Raw:
 
 
 def dump_yaml(document: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True)
+    text: str = yaml.dump(dict(document), Dumper=_StrictDumper, sort_keys=False, allow_unicode=True)
+    return text
 
 
 def parse_overrides(pairs: list[str]) -> Raw:
@@ -158,6 +170,8 @@ def _message(detail: Any, model: type[BaseModel]) -> str:
             return unknown_name(context["tag"], known)
         case "union_tag_not_found":
             return "needs a mapping with the key `name`"
+        case "literal_error" if detail["loc"][-1] == "name":
+            return unknown_name(str(detail["input"]), [context["expected"].strip("'")])
         case "extra_forbidden":
             known = _keys_allowed(model.model_json_schema(), detail["loc"][:-1])
             return unknown_name(str(detail["loc"][-1]), known, what="key")
@@ -172,26 +186,24 @@ def _message(detail: Any, model: type[BaseModel]) -> str:
 
 def _keys_allowed(schema: Raw, loc: tuple[int | str, ...]) -> list[str]:
     """The property names at a location of a JSON schema; a union is entered by its tag."""
-    here = schema
+    here = _entered(schema, schema)
     for key in loc:
-        options = here.get("anyOf", [here])
-        here = next((o for o in (_resolved(schema, o) for o in options) if _has(o, key)), {})
-        if key in here.get("discriminator", {}).get("mapping", {}):
-            here = {"$ref": here["discriminator"]["mapping"][key]}
+        tags = here.get("discriminator", {}).get("mapping", {})
+        if key in tags:
+            here = {"$ref": tags[key]}
         else:
             here = here.get("properties", {}).get(key) or here.get("additionalProperties") or {}
-        here = _resolved(schema, here)
+        here = _entered(schema, here)
     return list(here.get("properties", {}))
 
 
-def _resolved(schema: Raw, node: Raw) -> Raw:
+def _entered(schema: Raw, node: Raw) -> Raw:
+    """The node itself behind a reference, or behind `... | None`."""
+    options = [o for o in node.get("anyOf", []) if o.get("type") != "null"]
+    if len(options) == 1:
+        node = options[0]
     reference = node.get("$ref")
     return schema["$defs"][reference.rsplit("/", 1)[1]] if reference else node
-
-
-def _has(node: Raw, key: int | str) -> bool:
-    places = (node.get("properties", {}), node.get("discriminator", {}).get("mapping", {}))
-    return any(key in place for place in places) or bool(node.get("additionalProperties"))
 
 
 def unknown_name(name: str, known: list[str], what: str = "name") -> str:

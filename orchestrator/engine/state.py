@@ -64,7 +64,10 @@ class TrialState:
 def pick_device(device: str) -> torch.device:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)
+    try:
+        return torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"unknown device {device!r}; say auto, cpu, cuda or cuda:N") from None
 
 
 def split_batches(
@@ -95,9 +98,7 @@ def split_batches(
     return fit, held_out
 
 
-def build_state(
-    config: TrialConfig, store: ArrayStore, device: torch.device, steps_per_epoch: int
-) -> TrialState:
+def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) -> TrialState:
     """Model, losses and optimizers as a fresh trial has them."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)

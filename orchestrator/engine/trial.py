@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from data.batches import ClipBatches
 from data.store import ArrayStore, ensure_store
 from orchestrator.engine.config import TrialConfig
-from orchestrator.engine.documents import dump_yaml
-from orchestrator.engine.errors import DivergedError
+from orchestrator.engine.documents import dump_yaml, read_mapping
+from orchestrator.engine.errors import DivergedError, SkelTuneError
 from orchestrator.engine.evaluate import Evaluation, evaluate
 from orchestrator.engine.files import (
     TrialFiles,
@@ -67,12 +67,14 @@ def train_epochs(
     later. Raises `DivergedError`, and `ValueError` where components do not fit together.
     """
     files = TrialFiles(out)
+    claim(files, config)
     where = pick_device(device)
     store = ensure_store(config.data.name, data_root)
     fit, held_out = split_batches(config, store, where)
-    state = build_state(config, store, where, steps_per_epoch=len(fit))
+    state = build_state(config, store, where)
     resume(state, files)
-    write_text(files.config, dump_yaml(config.plain()))
+    if len(state.history) == config.epochs and not files.result.exists():
+        write_json(files.result, result_of(state, store))
     yield from list(state.history)
 
     for epoch in range(len(state.history), config.epochs):
@@ -82,12 +84,22 @@ def train_epochs(
         if config.select_on != "none" or is_last:
             evaluation = evaluate(state.model, held_out, state.autocast)
             metrics |= {f"{config.eval_split}/{k}": v for k, v in evaluation.metrics.items()}
+            require_finite_figures(metrics)
             keep_if_best(state, files, store, evaluation, metrics)
         state.history.append(metrics)
         save_state(files.last, state.state_dict())
         if is_last:
             write_json(files.result, result_of(state, store))
         yield metrics
+
+
+def claim(files: TrialFiles, config: TrialConfig) -> None:
+    """Make the folder this trial's; `SkelTuneError` if it is another's."""
+    if files.config.exists() and read_mapping(files.config) != config.plain():
+        raise SkelTuneError(
+            f"{files.root} holds another trial (see its {files.config.name}); choose another folder"
+        )
+    write_text(files.config, dump_yaml(config.plain()))
 
 
 def resume(state: TrialState, files: TrialFiles) -> None:
@@ -163,6 +175,12 @@ def require_finite(state: TrialState, loss_sum: Tensor, epoch: int, step: int) -
     )
 
 
+def require_finite_figures(metrics: EpochMetrics) -> None:
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise DivergedError(f"{name} is {value} in epoch {int(metrics['epoch'])}")
+
+
 def keep_if_best(
     state: TrialState,
     files: TrialFiles,
@@ -174,8 +192,6 @@ def keep_if_best(
     config = state.config
     sign = 1 if config.mode == "max" else -1
     value = metrics[config.metric]
-    if not math.isfinite(value):
-        raise DivergedError(f"{config.metric} is {value} in epoch {int(metrics['epoch'])}")
     if state.best_epoch is not None:
         best = state.history[state.best_epoch][config.metric]
         if sign * value <= sign * best:

@@ -171,7 +171,7 @@ def test_an_epoch_reports_loss_accuracy_rate_and_speed(finished: Finished):
 def test_two_variants_with_one_seed_see_the_same_data_in_the_same_order(store: ArrayStore):
     def epoch_of(changes):
         config = make_config(changes)
-        build_state(config, store, CPU, steps_per_epoch=2)
+        build_state(config, store, CPU)
         fit, _ = split_batches(config, store, CPU)
         return list(fit.epoch(1))
 
@@ -215,7 +215,7 @@ def test_every_reported_figure_is_finite_or_the_trial_has_diverged(data_root: Pa
 
 def test_the_centres_live_in_the_checkpoint_and_move(data_root: Path, store, tmp_path: Path):
     config = make_config({"epochs": 2})
-    fresh = build_state(config, store, CPU, steps_per_epoch=2).embedding.centers
+    fresh = build_state(config, store, CPU).embedding.centers
     seen = [fresh.detach().clone()]
 
     for _ in train_epochs(config, tmp_path, data_root=data_root, device="cpu"):
@@ -231,7 +231,7 @@ def test_the_centres_have_their_own_rate_and_no_schedule(data_root: Path, store,
 
     def moved(rate: float) -> torch.Tensor:
         config = make_config({**base, "loss.center_lr": rate})
-        before = build_state(config, store, CPU, steps_per_epoch=1).embedding.centers.detach()
+        before = build_state(config, store, CPU).embedding.centers.detach()
         train(config, tmp_path / str(rate), data_root)
         return load_state(tmp_path / str(rate) / "last.pt")["embedding"]["centers"] - before
 
@@ -265,7 +265,7 @@ def test_clipping_the_gradient_bounds_the_first_step(data_root: Path, store, tmp
     plain = {"name": "sgd", "lr": 1.0, "momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
     changes = {"optimizer": plain, "clip_grad_norm": 1e-3, "epochs": 1, "batch_size": 8}
     config = make_config(changes)
-    before = build_state(config, store, CPU, steps_per_epoch=1).model
+    before = build_state(config, store, CPU).model
 
     train(config, tmp_path, data_root)
 

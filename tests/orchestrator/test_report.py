@@ -149,14 +149,14 @@ def test_the_leaderboard_shows_the_best_trials_with_their_parameters():
     assert table.notes[0] == "3 trials: 2 complete, 1 pruned."
 
 
-@pytest.mark.parametrize("metric", ["val/top1", "test/top1"])
-def test_figures_of_the_test_split_are_noted_as_not_held_out(metric):
-    objective = Objective(metric=metric)
+@pytest.mark.parametrize("select_on", ["val", "test", "none"])
+def test_epochs_selected_on_the_test_split_are_noted_as_not_held_out(select_on):
+    objective = Objective(metric="test/top1")
 
-    tables = [ablation_table("s", [], objective), leaderboard("s", [], objective)]
+    tables = [make("s", [], objective, select_on) for make in (ablation_table, leaderboard)]
 
     is_noted = [any("not a held-out figure" in note for note in t.notes) for t in tables]
-    assert is_noted == [metric == "test/top1"] * 2
+    assert is_noted == [select_on == "test"] * 2
 
 
 def test_markdown_is_a_table_with_its_title_before_and_notes_after():

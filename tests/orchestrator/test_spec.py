@@ -37,8 +37,8 @@ def test_a_number_of_seeds_counts_from_zero_and_a_list_names_them(study_of):
     counted = study_of(ablation=ABLATION | {"seeds": 3}).spec.ablation
     named = study_of(ablation=ABLATION | {"seeds": [7, 5]}).spec.ablation
 
-    assert counted.seed_list == [0, 1, 2]
-    assert named.seed_list == [7, 5]
+    assert counted.seeds == [0, 1, 2]
+    assert named.seeds == [7, 5]
 
 
 def test_the_trial_may_be_a_path_relative_to_the_study(write_study, tmp_path: Path):
