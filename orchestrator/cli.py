@@ -163,7 +163,7 @@ def train(
     services = _services(Objective(metric=config.metric, mode=config.mode), None, tracking_uri)
     name = " ".join([trial_file.stem, *(overrides or [])])
     record = train_single(config, name, services, device)
-    folder = services.home.study("single_trials").trial(record.plan.id)
+    folder = services.home.single(record.plan.id).trial(record.plan.id)
     value = record.best(config.metric, config.mode)
     shown = f"{value:.2f}" if value is not None else "none"
     console = _console()

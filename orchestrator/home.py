@@ -34,6 +34,10 @@ class Home:
     def study(self, name: str) -> StudyFolder:
         return StudyFolder(self.studies / name)
 
+    def single(self, trial_id: str) -> StudyFolder:
+        """Each trial trained by itself has a folder, so that several can be trained at once."""
+        return StudyFolder(self.root / "single_trials" / trial_id)
+
     def tracking_uri(self, chosen: str | None = None) -> str:
         """The option, else `MLFLOW_TRACKING_URI`, else SQLite in this folder."""
         embedded = f"sqlite:///{self.root / 'mlflow.db'}"

@@ -22,15 +22,16 @@ def train_single(
     config: TrialConfig, name: str, services: Services, device: str = "auto"
 ) -> TrialRecord:
     """Train, carry on, or find the trial finished already; its record tells which."""
-    folder = services.home.study(STUDY)
     store = ensure_store(config.data.name, services.home.data)
+    plan = plan_of(config, store, name, Role.SINGLE)
+    folder = services.home.single(plan.id)
     with locked(folder):
         log = StudyLog(folder.log).open()
         about = StudyTags(STUDY, {}, {"study": STUDY, **git_tags()})
         tracker = MlflowTracker(services.tracking_uri, services.home.artifacts, about)
         objective = Objective(metric=config.metric, mode=config.mode)
         recorder = Recorder(folder, objective, log, tracker, services.view, total=1)
-        plan = log.plan(plan_of(config, store, name, Role.SINGLE)).plan
+        log.plan(plan)
         recorder.mend()
         if not log.records[plan.id].state.is_final:
             _train(config, plan, recorder, services, device)
