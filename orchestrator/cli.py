@@ -65,6 +65,9 @@ def run(
     cpu: Cpu = None,
     gpu: Gpu = None,
     num_cpus: NumCpus = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="try failed trials again (not diverged ones)")
+    ] = False,
 ) -> None:
     """Run a study, or carry on with what is missing."""
     from orchestrator.choice import choose
@@ -75,16 +78,16 @@ def run(
 
     study = _with_resources(load_study(study_file), cpu, gpu)
     services = _services(study.spec.objective, address, tracking_uri, num_cpus)
-    records = run_study(study, services)
+    outcome = run_study(study, services, retry_failed)
     console, log = _console(), stored_log(services.home, study.spec.study)
     show_table(console, table_of(study, log))
     if (choice := choose(study, log)) is not None:
         console.print(f"Best so far: {choice.told(study.spec.objective)}", highlight=False)
-    if any(not record.state.is_final for record in records):
+    if outcome.is_stopped:
         console.print(f"\nStopped; carry on with: {_command()} run {study_file}", highlight=False)
         raise typer.Exit(EXIT_INTERRUPTED)
     _print_next(console, study.spec.study)
-    if any(record.state in {State.FAILED, State.DIVERGED} for record in records):
+    if any(record.state in {State.FAILED, State.DIVERGED} for record in outcome.records):
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -122,6 +125,7 @@ def promote(
 ) -> None:
     """Train the best configuration finally, evaluate it once on test, register it."""
     from orchestrator.promote import promote as promote_best
+    from orchestrator.records import State
     from orchestrator.study import stored_study
 
     home = _home()
@@ -133,12 +137,15 @@ def promote(
     if promotion.model is None or record.result is None:
         reason = record.error or f"carry on with: {_command()} promote {study}"
         console.print(f"final       {record.state}: {reason}", highlight=False)
-        raise typer.Exit(EXIT_FAILED)
+        is_open = record.state is State.INTERRUPTED
+        raise typer.Exit(EXIT_INTERRUPTED if is_open else EXIT_FAILED)
     best = record.result["best"]
     top1, mean_class = best["test/top1"], best["test/mean_class"]
+    is_fair = stored.baseline.select_on == "val"
+    remark = "evaluated once" if is_fair else "the study selected on test: not a held-out figure"
     console.print(
         f"final       trained on train + val, {len(record.epochs)} epochs, {record.seconds:.0f} s\n"
-        f"test        top-1 {top1:.2f}, mean class {mean_class:.2f} (evaluated once)\n"
+        f"test        top-1 {top1:.2f}, mean class {mean_class:.2f} ({remark})\n"
         f"registered  {promotion.model.name} version {promotion.model.version}\n"
         f"champion    {promotion.model.uri}",
         highlight=False,
@@ -180,7 +187,11 @@ def ui(port: int = 5000, tracking_uri: TrackingUri = None) -> None:
     """Serve the MLflow UI on this machine (127.0.0.1)."""
     from orchestrator.home import tracked_studies
 
-    home = _home()
+    home, console = _home(), _console()
+    uri = home.tracking_uri(tracking_uri)
+    if uri.startswith("http"):
+        console.print(f"MLflow runs at {uri} already", highlight=False)
+        return
     home.root.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
@@ -188,9 +199,9 @@ def ui(port: int = 5000, tracking_uri: TrackingUri = None) -> None:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "1", "--backend-store-uri", home.tracking_uri(tracking_uri)]
+    command += ["--workers", "1", "--backend-store-uri", uri]
     command += ["--default-artifact-root", home.artifacts.as_uri()]
-    console, url = _console(), f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}"
     console.print(f"MLflow UI on {url} (Ctrl-C ends it)", highlight=False)
     for study, experiment in tracked_studies(home).items():
         link = f"{url}/#/experiments/{experiment}/runs?workflowType=machine_learning"
@@ -269,8 +280,8 @@ def _services(
     tracking_uri: str | None,
     num_cpus: int | None = None,
 ) -> Services:
+    from orchestrator.cluster import Cluster
     from orchestrator.study import Services
-    from orchestrator.tuning import Cluster
     from orchestrator.view import View
 
     home = _home()

@@ -11,10 +11,11 @@ from data.store import ArrayStore, ensure_store
 from orchestrator.ablation import variants_of
 from orchestrator.engine.config import TrialConfig, flattened
 from orchestrator.engine.errors import Problem, SpecError
+from orchestrator.engine.summary import ModelSummary, build_model, input_shape, summarize
 from orchestrator.records import Role, StudyLog, TrialPlan, TrialRecord
 from orchestrator.sampling import Proposals
 from orchestrator.space import in_space
-from orchestrator.spec import Changes, Search, Study
+from orchestrator.spec import Changes, Search, Study, objective_problems
 
 
 @dataclass
@@ -27,8 +28,16 @@ class Planner:
 
     def plan(self, name: str, role: Role, variant: str, changes: Changes) -> TrialPlan:
         config = self.study.config(changes, variant)
+        problems = objective_problems(self.study.spec.objective, config)
+        if problems and role is not Role.FINAL:
+            raise SpecError(f"{self.study.source} ({variant})", problems)
         params = {path: value for path, value in changes.items() if path != "seed"}
         return plan_of(config, self.store(config), name, role, variant, params)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Name to digest of the data sets opened so far."""
+        return {name: store.digest for name, store in self._stores.items()}
 
     def store(self, config: TrialConfig) -> ArrayStore:
         name = config.data.name
@@ -98,8 +107,14 @@ def current_records(study: Study, log: StudyLog) -> list[TrialRecord]:
     role = Role.CELL if study.spec.search is None else Role.SEARCH
     changes_of = _cell_changes(study) if study.spec.search is None else _point_changes(study)
     records = [r for r in log.of_role(role) if _is_current(study, r.plan, changes_of(r.plan))]
-    newest = {record.plan.config["data"]["name"]: record.plan.data_digest for record in records}
-    return [r for r in records if r.plan.data_digest == newest[r.plan.config["data"]["name"]]]
+    return [
+        r for r in records if log.data.get(_data_name(r), r.plan.data_digest) == r.plan.data_digest
+    ]
+
+
+def _data_name(record: TrialRecord) -> str:
+    name: str = record.plan.config["data"]["name"]
+    return name
 
 
 def _is_current(study: Study, plan: TrialPlan, changes: Changes | None) -> bool:
@@ -158,7 +173,7 @@ class SearchSource:
         known = current_records(planner.study, log)
         self._left_open = deque(r.plan for r in known if not r.state.is_final)
         self._number = len(known)
-        self.total = search.trials
+        self.total = int(min(search.trials, proposals.num_points))
 
     @property
     def num_left(self) -> int:
@@ -177,13 +192,21 @@ class SearchSource:
                 return None
             suggestion, params = proposal
             name = f"trial {number:03d}"
-            plan = self._planner.plan(name, Role.SEARCH, name, params)
-            if plan.id not in self._log.records:
+            plan = self._plan(name, params)
+            if plan is not None and plan.id not in self._log.records:
                 self._proposals.accept(suggestion, plan.id)
                 self._number += 1
                 return self._log.plan(plan).plan
             self._proposals.refuse(suggestion)
+        self.total = number
         return None
+
+    def _plan(self, name: str, params: Changes) -> TrialPlan | None:
+        """None for a combination that the trial does not take."""
+        try:
+            return self._planner.plan(name, Role.SEARCH, name, params)
+        except SpecError:
+            return None
 
 
 def open_search(study: Study, log: StudyLog) -> Proposals:
@@ -194,6 +217,24 @@ def open_search(study: Study, log: StudyLog) -> Proposals:
     proposals = Proposals(study.spec.search, objective.metric, objective.mode, fixed)
     proposals.replay(current_records(study, log))
     return proposals
+
+
+def check_models(
+    study: Study, planner: Planner, configs: dict[str, TrialConfig]
+) -> dict[str, ModelSummary]:
+    """What each model costs; a `SpecError` with every model that its builder refuses."""
+    summaries: dict[str, ModelSummary] = {}
+    problems = []
+    for what, config in configs.items():
+        info = planner.store(config).info
+        try:
+            model = build_model(config, info)
+            summaries[what] = summarize(model, input_shape(config, info))
+        except ValueError as error:
+            problems.append(Problem(what, None, str(error)))
+    if problems:
+        raise SpecError(study.source, problems)
+    return summaries
 
 
 def check_space(study: Study) -> None:
@@ -211,7 +252,8 @@ def check_space(study: Study) -> None:
 
 def _problems(study: Study, changes: Changes) -> Iterator[Problem]:
     try:
-        study.config(changes, "search.space")
+        config = study.config(changes, "search.space")
+        yield from objective_problems(study.spec.objective, config)
     except SpecError as error:
         for problem in error.problems:
             yield Problem(f"search.space: {problem.path}", problem.value, problem.message)

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.ablation import variants_of
-from orchestrator.engine.config import TrialConfig
-from orchestrator.engine.errors import Problem, SpecError
-from orchestrator.engine.summary import ModelSummary, build_model, input_shape, summarize
-from orchestrator.planning import Planner, cells, check_space
+from orchestrator.planning import Planner, cells, check_models, check_space
 from orchestrator.records import StudyLog
 from orchestrator.report import Table
 from orchestrator.spec import Study
@@ -21,23 +18,16 @@ def preview(study: Study, planner: Planner, log: StudyLog) -> Table:
     return _search_preview(study, planner)
 
 
-def summary_of(study: Study, config: TrialConfig, planner: Planner, what: str) -> ModelSummary:
-    """Parameters and MACs of the model; a builder's refusal becomes a `SpecError`."""
-    info = planner.store(config).info
-    try:
-        return summarize(build_model(config, info), input_shape(config, info))
-    except ValueError as error:
-        raise SpecError(study.source, [Problem(what, None, str(error))]) from None
-
-
 def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> Table:
     ablation = study.spec.ablation
     assert ablation is not None
     plans = cells(study, planner)
+    variants = variants_of(ablation)
+    configs = {f"variant {v.name}": study.config(v.changes, v.name) for v in variants}
+    models = check_models(study, planner, configs)
     rows = []
-    for variant in variants_of(ablation):
-        config = study.config(variant.changes, variant.name)
-        summary = summary_of(study, config, planner, f"variant {variant.name}")
+    for variant in variants:
+        summary = models[f"variant {variant.name}"]
         mine = [plan.id for plan in plans if plan.variant == variant.name]
         done = sum(i in log.records and log.records[i].state.is_final for i in mine)
         rows.append(
@@ -60,7 +50,7 @@ def _search_preview(study: Study, planner: Planner) -> Table:
     search = study.spec.search
     assert search is not None
     check_space(study)
-    summary = summary_of(study, study.baseline, planner, "trial")
+    summary = check_models(study, planner, {"trial": study.baseline})["trial"]
     rows = []
     for path, domain in search.space.items():
         values: Any = domain.choice or f"{domain.bounds[0]:g} to {domain.bounds[1]:g}"

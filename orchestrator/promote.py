@@ -38,8 +38,9 @@ def promote(study: Study, services: Services) -> Promotion:
         plan = planner.plan(f"final {choice.variant}", Role.FINAL, choice.variant, changes)
         if plan.id not in session.log.records:  # else a cell of the study is the final training
             session.log.plan(plan)
-        session.run(CellSource([session.log.records[plan.id].plan], session.log))
         record = session.log.records[plan.id]
+        session.reopen_failed([record])
+        session.run(CellSource([record.plan], session.log), record.plan.role)
         is_trained = record.state is State.COMPLETE
         model = _register(session, choice, record) if is_trained else None
         return Promotion(choice, record, model)
@@ -51,12 +52,15 @@ def _register(session: Session, choice: Choice, record: TrialRecord) -> Register
     run_id = session.tracker.run_id(record.plan.id)
     assert run_id is not None
     assert record.result is not None
-    name = f"{config['model']['name']}-{config['data']['name']}-{config['data']['protocol']}"
+    data = config["data"]
+    stream = "" if data["stream"] == "joint" else f"-{data['stream']}"
+    name = f"{config['model']['name']}-{data['name']}-{data['protocol']}{stream}"
     lineage = {
         "study": study.study,
         "variant": choice.variant,
         "trial": record.plan.id,
         "data_digest": record.plan.data_digest,
+        "selected_on": session.study.baseline.select_on,
         f"selected_by/{study.objective.metric}": f"{choice.value:.4f}",
         "test/top1": f"{record.result['best']['test/top1']:.4f}",
     }

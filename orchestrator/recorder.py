@@ -9,13 +9,14 @@ from orchestrator.engine.documents import Raw
 from orchestrator.engine.files import TrialFiles
 from orchestrator.home import StudyFolder
 from orchestrator.pictures import draw_confusion
-from orchestrator.records import State, StudyLog, TrialPlan, TrialRecord
+from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
 from orchestrator.sampling import Proposals
 from orchestrator.spec import Objective
 from orchestrator.tracking import Tracker
 from orchestrator.view import View
 
 _SECONDS_BETWEEN_SYNCS = 1.0
+_SECONDS_BETWEEN_TRIES = 30.0
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Recorder:
     log: StudyLog
     tracker: Tracker
     view: View
+    role: Role
     total: int
     proposals: Proposals | None = None
     _behind: set[str] = field(default_factory=set)
@@ -51,41 +53,40 @@ class Recorder:
         if self.proposals is not None:
             self.proposals.tell(record)
         self._behind.add(plan.id)
-        self.view.ended(record, self._records())
+        self.view.ended(record, self.log.of_role(self.role))
 
     def tick(self) -> None:
-        """Write to MLflow at most once a second, all trials that have moved."""
+        """Write to MLflow at most once a second, all trials that have moved; rarely if it fails."""
         now = time.monotonic()
-        if now - self._synced >= _SECONDS_BETWEEN_SYNCS:
+        pause = _SECONDS_BETWEEN_TRIES if self.tracker.late else _SECONDS_BETWEEN_SYNCS
+        if now - self._synced >= pause:
             self.flush()
-            self._synced = now
-        self.view.refresh(self._records(), self.total)
+            self._synced = time.monotonic()
+        self.view.refresh(self.log.of_role(self.role), self.total)
 
     def flush(self) -> None:
-        behind, self._behind = self._behind, set()
+        behind, self._behind = self._behind | self.tracker.late, set()
         for trial in behind:
             self.sync(self.log.records[trial])
 
     def sync(self, record: TrialRecord) -> None:
         files = TrialFiles(self.folder.trial(record.plan.id))
-        if record.state is State.COMPLETE and not files.confusion.exists():
+        is_undrawn = files.predictions.exists() and not files.confusion.exists()
+        if record.state is State.COMPLETE and is_undrawn:
             draw_confusion(files)
         self.tracker.sync(record, files.artifacts)
 
     def mend(self) -> None:
-        """Bring every run up to date with what an earlier driver left in the log."""
-        for record in self._records():
+        """Bring every run up to date with what an earlier driver, dead or done, left in the log."""
+        self.interrupt()
+        for record in self.log.records.values():
             if record.state is not State.WAITING:
                 self.sync(record)
 
-    def interrupt(self) -> list[TrialRecord]:
-        """Mark what was still running; the trials that the next run carries on with."""
-        running = [r for r in self._records() if r.state is State.RUNNING]
-        for record in running:
-            self.log.end(record.plan.id, State.INTERRUPTED)
-            self._behind.add(record.plan.id)
+    def interrupt(self) -> None:
+        """Mark what was still running: the next run carries on with it."""
+        for record in self.log.records.values():
+            if record.state is State.RUNNING:
+                self.log.end(record.plan.id, State.INTERRUPTED)
+                self._behind.add(record.plan.id)
         self.flush()
-        return running
-
-    def _records(self) -> list[TrialRecord]:
-        return list(self.log.records.values())

@@ -98,6 +98,8 @@ class StudyLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.records: dict[str, TrialRecord] = {}
+        self.data: dict[str, str] = {}
+        """Name to digest of the data sets in use."""
         for number, event in enumerate(read_events(path), start=1):
             try:
                 self._apply(event)
@@ -139,6 +141,15 @@ class StudyLog:
     ) -> None:
         self._append("ended", trial, state=state, result=result, error=error)
 
+    def reopen(self, trial: str) -> None:
+        """Let a trial that failed be tried again."""
+        self._append("reopened", trial)
+
+    def use_data(self, digests: dict[str, str]) -> None:
+        """From now on the study is about these preparations of its data sets."""
+        if not digests.items() <= self.data.items():
+            self._append("data", "", digests=digests)
+
     def of_role(self, *roles: Role) -> list[TrialRecord]:
         return [record for record in self.records.values() if record.plan.role in roles]
 
@@ -154,8 +165,13 @@ class StudyLog:
             plan = TrialPlan(**{**event["plan"], "role": Role(event["plan"]["role"])})
             self.records.setdefault(plan.id, TrialRecord(plan)).plan = plan
             return
+        if event["event"] == "data":
+            self.data |= event["digests"]
+            return
         record = self.records[event["trial"]]
         match event["event"]:
+            case "reopened":
+                record.state, record.error, record.ended = State.WAITING, None, None
             case "started":
                 record.state = State.RUNNING
                 record.started = record.started or event["time"]

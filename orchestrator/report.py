@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.records import State, TrialRecord
-from orchestrator.spec import BASELINE, Objective
+from orchestrator.spec import BASELINE, Objective, Paper
 from orchestrator.stats import Difference, Summary, paired_difference, summarize
 
 
@@ -85,11 +85,10 @@ def _row(
 
 
 def best_variant(rows: Sequence[VariantRow], mode: str) -> VariantRow | None:
-    """The variant with the best mean over its seeds."""
-    known = [row for row in rows if row.summary is not None]
-    if not known:
-        return None
-    return (max if mode == "max" else min)(known, key=_mean)
+    """The best mean over seeds, among the variants with the most complete seeds."""
+    most = max((row.summary.n for row in rows if row.summary is not None), default=None)
+    known = [row for row in rows if row.summary is not None and row.summary.n == most]
+    return (max if mode == "max" else min)(known, key=_mean) if known else None
 
 
 def _mean(row: VariantRow) -> float:
@@ -98,26 +97,35 @@ def _mean(row: VariantRow) -> float:
 
 
 def ablation_table(
-    study: str, rows: Sequence[VariantRow], objective: Objective, select_on: str = "val"
+    study: str,
+    rows: Sequence[VariantRow],
+    objective: Objective,
+    select_on: str = "val",
+    paper: Paper | None = None,
 ) -> Table:
     metric = objective.metric
-    columns = ("variant", metric, "seeds", "difference [95 % CI]", "params", "MACs")
-    body = tuple(
-        (
+    columns = ["variant", metric, "seeds", "difference [95 % CI]", "params", "MACs"]
+    body = [
+        [
             row.name,
             _mean_std(row.summary),
             _counted(row),
             "" if row.name == BASELINE else _interval(row.difference),
             _thousands(row.num_params),
             _millions(row.macs),
-        )
+        ]
         for row in rows
-    )
+    ]
     notes = [
         f"{metric} of each trial's best epoch: mean ± standard deviation over seeds. Difference: "
-        "variant minus baseline, paired by seed, Student's t interval; * where it leaves out 0."
+        "variant minus baseline, paired by seed, Student's t interval; * where it leaves out 0.",
+        *_split_note(select_on),
     ]
-    return Table(f"Study {study}", columns, body, (*notes, *_split_note(select_on)))
+    if paper is not None:
+        columns.append("reported")
+        body = [[*row, _number(paper.rows.get(row[0]))] for row in body]
+        notes.append(f"Reported: {paper.source}, on {paper.dataset}.")
+    return Table(f"Study {study}", tuple(columns), tuple(map(tuple, body)), tuple(notes))
 
 
 def leaderboard(

@@ -7,6 +7,7 @@ goes on as it would have gone on.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -51,6 +52,8 @@ class Proposals:
         self._open: dict[str, optuna.Trial] = {}
         is_grid = search.sampler.name == "grid"
         self._grid = deque(grid_points(search.space, fixed)) if is_grid else None
+        self.num_points = len(self._grid) if self._grid is not None else math.inf
+        """How many points the space has to offer at most."""
         self.attempts = max(_ATTEMPTS, len(self._grid or ()))
         """How many suggestions in a row may be known already before the space counts as empty."""
 

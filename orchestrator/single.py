@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import traceback
+
 from data.store import ensure_store
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.errors import DivergedError
 from orchestrator.engine.files import TrialFiles
 from orchestrator.engine.state import EpochMetrics
 from orchestrator.engine.trial import load_result, train_epochs
+from orchestrator.interruption import sigterm_as_ctrl_c
 from orchestrator.planning import plan_of
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
-from orchestrator.spec import Objective
+from orchestrator.spec import SINGLE_TRIALS, Objective
 from orchestrator.study import Services, git_tags, locked
 from orchestrator.tracking import MlflowTracker, StudySummary, StudyTags
-
-STUDY = "single_trials"
 
 
 def train_single(
@@ -27,16 +28,18 @@ def train_single(
     folder = services.home.single(plan.id)
     with locked(folder):
         log = StudyLog(folder.log).open()
-        about = StudyTags(STUDY, {}, {"study": STUDY, **git_tags()})
+        about = StudyTags(SINGLE_TRIALS, {}, {"study": SINGLE_TRIALS, **git_tags()})
         tracker = MlflowTracker(services.tracking_uri, services.home.artifacts, about)
         objective = Objective(metric=config.metric, mode=config.mode)
-        recorder = Recorder(folder, objective, log, tracker, services.view, total=1)
-        log.plan(plan)
+        recorder = Recorder(folder, objective, log, tracker, services.view, Role.SINGLE, total=1)
+        record = log.plan(plan)
         recorder.mend()
-        if not log.records[plan.id].state.is_final:
+        if record.state is State.FAILED:
+            log.reopen(plan.id)
+        if not record.state.is_final:
             _train(config, plan, recorder, services, device)
         tracker.finish("FINISHED", StudySummary("Trials trained one by one."))
-    return log.records[plan.id]
+    return record
 
 
 def _train(
@@ -45,16 +48,19 @@ def _train(
     out = recorder.folder.trial(plan.id)
     recorder.started(plan)
     try:
-        epochs = train_epochs(config, out, data_root=services.home.data, device=device)
-        for metrics in epochs:
-            recorder.epoch(plan, metrics)
-            recorder.tick()
-            services.view.line(epoch_line(config, metrics))
+        with sigterm_as_ctrl_c():
+            epochs = train_epochs(config, out, data_root=services.home.data, device=device)
+            for metrics in epochs:
+                recorder.epoch(plan, metrics)
+                recorder.tick()
+                services.view.line(epoch_line(config, metrics))
         recorder.ended(plan, State.COMPLETE, load_result(TrialFiles(out)), None)
     except DivergedError as error:
         recorder.ended(plan, State.DIVERGED, None, str(error))
     except KeyboardInterrupt:
         services.view.line("stopping")
+    except Exception:
+        recorder.ended(plan, State.FAILED, None, traceback.format_exc())
     finally:
         recorder.interrupt()
 

@@ -98,8 +98,8 @@ def is_active(domain: Domain, chosen: Mapping[str, Any], fixed: Mapping[str, Any
 
 def in_space(space: Space, params: Params, fixed: Mapping[str, Any]) -> bool:
     """Whether a search of this space could have proposed exactly these parameters."""
-    active = [path for path, domain in space.items() if is_active(domain, params, fixed)]
-    return active == list(params) and all(space[p].holds(v) for p, v in params.items())
+    active = {path for path, domain in space.items() if is_active(domain, params, fixed)}
+    return active == params.keys() and all(space[p].holds(v) for p, v in params.items())
 
 
 def grid_points(space: Space, fixed: Mapping[str, Any]) -> Iterator[Params]:

@@ -15,6 +15,7 @@ from orchestrator.space import Space
 
 Changes = dict[str, Any]
 BASELINE = "baseline"
+SINGLE_TRIALS = "single_trials"
 
 
 class Objective(Document):
@@ -46,6 +47,14 @@ Seeds = Annotated[
 ]
 
 
+class Paper(Document):
+    """Reported numbers, shown beside ours: variant to figure."""
+
+    source: str
+    dataset: str
+    rows: dict[str, float]
+
+
 class Ablation(Document):
     """Components with their levels beside the trial file's own level, which is called `on`."""
 
@@ -53,7 +62,7 @@ class Ablation(Document):
     design: Literal["leave_one_out", "factorial"] = "leave_one_out"
     variants: dict[str, Changes] = Field({}, description="further rows: name to changes")
     seeds: Seeds = Field(default=3, validate_default=True)
-    paper: Raw | None = Field(None, description="reported numbers, shown beside ours")
+    paper: Paper | None = None
 
     @model_validator(mode="after")
     def _varies_something(self) -> Ablation:
@@ -150,6 +159,13 @@ class StudySpec(Document):
     ablation: Ablation | None = None
     search: Search | None = None
 
+    @field_validator("study")
+    @classmethod
+    def _name_is_free(cls, name: str) -> str:
+        if name == SINGLE_TRIALS:
+            raise ValueError("is the experiment of trials trained by themselves; choose another")
+        return name
+
     @model_validator(mode="after")
     def _has_one_plan(self) -> StudySpec:
         if (self.ablation is None) == (self.search is None):
@@ -188,9 +204,18 @@ def _trial_path(study_path: Path, trial: str) -> Path:
 
 
 def _check_objective(study: Study) -> None:
-    objective, trial = study.spec.objective, study.baseline
+    problems = objective_problems(study.spec.objective, study.baseline)
+    if problems:
+        raise SpecError(study.source, problems)
+
+
+def objective_problems(objective: Objective, trial: TrialConfig) -> list[Problem]:
+    """Whether the trial reports what the study compares."""
     problems = []
-    if objective.metric != trial.metric:
+    if trial.select_on == "none":
+        message = "is for final trainings; a study compares on val, or on test to replay a paper"
+        problems.append(Problem("trial.select_on", "none", message))
+    elif objective.metric != trial.metric:
         message = (
             f"the trial reports {trial.metric!r}; its keys select_on ({trial.select_on}) and "
             f"monitor ({trial.monitor}) decide which figure that is"
@@ -199,5 +224,4 @@ def _check_objective(study: Study) -> None:
     elif objective.mode != trial.mode:
         message = f"{trial.metric} is better when it is {trial.mode}imal"
         problems.append(Problem("objective.mode", objective.mode, message))
-    if problems:
-        raise SpecError(study.source, problems)
+    return problems

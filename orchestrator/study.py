@@ -6,11 +6,13 @@ import fcntl
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from orchestrator.ablation import variants_of
+from orchestrator.choice import choose
+from orchestrator.cluster import LOCAL, PACKAGE_ROOT, Cluster, cluster
 from orchestrator.engine.config import flattened, resolve_trial
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.errors import SkelTuneError
@@ -21,23 +23,18 @@ from orchestrator.planning import (
     Planner,
     SearchSource,
     cells,
+    check_models,
     check_space,
     current_records,
     open_search,
 )
 from orchestrator.recorder import Recorder
-from orchestrator.records import StudyLog, TrialRecord
-from orchestrator.report import (
-    Table,
-    ablation_table,
-    leaderboard,
-    ranking,
-    variant_rows,
-)
+from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
+from orchestrator.report import Table, ablation_table, leaderboard, variant_rows
 from orchestrator.sampling import Proposals
-from orchestrator.spec import NoScheduler, Scheduler, Search, Study, StudySpec
+from orchestrator.spec import NoScheduler, Scheduler, Study, StudySpec
 from orchestrator.tracking import MlflowTracker, StudySummary, StudyTags
-from orchestrator.tuning import LOCAL, PACKAGE_ROOT, Cluster, Job, TrialSource, cluster, run_trials
+from orchestrator.tuning import Job, TrialSource, run_trials
 from orchestrator.view import View
 
 NO_SCHEDULER = NoScheduler(name="none")
@@ -66,29 +63,39 @@ class Session:
     folder: StudyFolder
     log: StudyLog
     tracker: MlflowTracker
+    is_stopped: bool = True
+    """Whether something is left to be done: known after `run`."""
 
     def run(
         self,
         source: TrialSource,
+        role: Role,
         scheduler: Scheduler = NO_SCHEDULER,
         proposals: Proposals | None = None,
     ) -> None:
         """Train on the cluster until the source is dry or the user stops it."""
         objective, view = self.study.spec.objective, self.services.view
         recorder = Recorder(
-            self.folder, objective, self.log, self.tracker, view, source.total, proposals
+            self.folder, objective, self.log, self.tracker, view, role, source.total, proposals
         )
         recorder.mend()
-        if source.num_left == 0:
-            return
-        finished = [r for r in current_records(self.study, self.log) if r.state.is_final]
+        known = current_records(self.study, self.log)
         try:
-            with cluster(self.services.cluster, self.study.spec.resources), view:
-                run_trials(source, recorder, self._job(scheduler), finished)
+            if source.num_left > 0:
+                with cluster(self.services.cluster, self.study.spec.resources), view:
+                    run_trials(source, recorder, self._job(scheduler), known)
         except KeyboardInterrupt:
             view.line("stopping")
         finally:
             recorder.interrupt()
+        is_open = any(r.state is State.INTERRUPTED for r in self.log.of_role(role))
+        self.is_stopped = is_open or source.num_left > 0
+
+    def reopen_failed(self, records: Iterable[TrialRecord]) -> None:
+        """Failed trials are tried again: the cause (memory, disk, a node) may be gone."""
+        for record in records:
+            if record.state is State.FAILED:
+                self.log.reopen(record.plan.id)
 
     def _job(self, scheduler: Scheduler) -> Job:
         spec = self.study.spec
@@ -108,11 +115,9 @@ class Session:
         """The study's table, on disk and with the study's run, which is closed."""
         table = table_of(self.study, self.log)
         write_text(self.folder.report, table.markdown())
-        records = current_records(self.study, self.log)
-        is_done = all(record.state.is_final for record in records)
-        metrics = summary_metrics(self.study, records)
+        metrics = summary_metrics(self.study, self.log)
         summary = StudySummary(table.markdown(), metrics, (self.folder.report,))
-        self.tracker.finish("FINISHED" if is_done else "KILLED", summary)
+        self.tracker.finish("KILLED" if self.is_stopped else "FINISHED", summary)
         if self.tracker.late:
             behind = f"MLflow lacks the last news of {len(self.tracker.late)} trials"
             self.services.view.line(f"{behind}; the same command brings it up to date")
@@ -133,31 +138,42 @@ def open_session(study: Study, services: Services) -> Iterator[Session]:
             session.close()
 
 
-def run_study(study: Study, services: Services) -> list[TrialRecord]:
-    """Run, or carry on with what is missing; if the user stopped it, some records are not final."""
+@dataclass(frozen=True)
+class Outcome:
+    """The study's trials after a run, and whether something is left to be done."""
+
+    records: list[TrialRecord]
+    is_stopped: bool
+
+
+def run_study(study: Study, services: Services, retry_failed: bool = False) -> Outcome:
+    """Run, or carry on with what is missing. Nothing starts if something cannot be built."""
     planner = Planner(study, services.home.data)
     search = study.spec.search
-    if search is None:
-        return _run_cells(study, services, planner)
-    return _run_search(study, services, planner, search)
+    plans = _checked_cells(study, planner) if search is None else []
+    if search is not None:
+        check_space(study)
+        check_models(study, planner, {"trial": study.baseline})
+    with open_session(study, services) as session:
+        session.log.use_data(planner.digests)
+        if retry_failed:
+            session.reopen_failed(current_records(study, session.log))
+        if search is None:
+            session.run(CellSource(plans, session.log), Role.CELL)
+        else:
+            proposals = open_search(study, session.log)
+            source = SearchSource(search, planner, session.log, proposals)
+            session.run(source, Role.SEARCH, search.scheduler, proposals)
+    return Outcome(current_records(study, session.log), session.is_stopped)
 
 
-def _run_cells(study: Study, services: Services, planner: Planner) -> list[TrialRecord]:
+def _checked_cells(study: Study, planner: Planner) -> list[TrialPlan]:
+    assert study.spec.ablation is not None
     plans = cells(study, planner)
-    with open_session(study, services) as session:
-        session.run(CellSource(plans, session.log))
-        return [session.log.records[plan.id] for plan in plans]
-
-
-def _run_search(
-    study: Study, services: Services, planner: Planner, search: Search
-) -> list[TrialRecord]:
-    check_space(study)
-    with open_session(study, services) as session:
-        proposals = open_search(study, session.log)
-        source = SearchSource(search, planner, session.log, proposals)
-        session.run(source, search.scheduler, proposals)
-        return current_records(study, session.log)
+    variants = variants_of(study.spec.ablation)
+    configs = {f"variant {v.name}": study.config(v.changes, v.name) for v in variants}
+    check_models(study, planner, configs)
+    return plans
 
 
 def table_of(study: Study, log: StudyLog) -> Table:
@@ -167,16 +183,16 @@ def table_of(study: Study, log: StudyLog) -> Table:
         return leaderboard(spec.study, records, spec.objective, study.baseline.select_on)
     names = [variant.name for variant in variants_of(spec.ablation)]
     rows = variant_rows(records, spec.objective, names)
-    return ablation_table(spec.study, rows, spec.objective, study.baseline.select_on)
+    select_on = study.baseline.select_on
+    return ablation_table(spec.study, rows, spec.objective, select_on, spec.ablation.paper)
 
 
-def summary_metrics(study: Study, records: list[TrialRecord]) -> dict[str, float]:
+def summary_metrics(study: Study, log: StudyLog) -> dict[str, float]:
     """The figures that the study's own run carries, so that studies can be compared."""
-    objective = study.spec.objective
+    records = current_records(study, log)
     metrics = {"trials": float(len(records)), "trial_seconds": sum(r.seconds for r in records)}
-    best = [r.best(objective.metric, objective.mode) for r in ranking(records, objective)[:1]]
-    if best and best[0] is not None:
-        metrics[f"best/{objective.metric}"] = best[0]
+    if (choice := choose(study, log)) is not None:
+        metrics[f"best/{study.spec.objective.metric}"] = choice.value
     return metrics
 
 

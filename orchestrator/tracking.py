@@ -18,6 +18,7 @@ from typing import Any, Protocol
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 for _noisy in ("mlflow", "alembic"):
     logging.getLogger(_noisy).setLevel(logging.WARNING)
 
+_UNREACHABLE = (MlflowException, OSError)  # uploads raise the OSErrors of requests
 TRIAL_TAG = "skeltune.trial"
 _NOTE = "mlflow.note.content"
 _PARENT_TAG = "mlflow.parentRunId"
@@ -49,6 +51,10 @@ _STATUS = {
 
 class Tracker(Protocol):
     """Where records are shown to people."""
+
+    @property
+    def late(self) -> frozenset[str]:
+        """Trials that could not be shown as they are; to be tried again."""
 
     def sync(self, record: TrialRecord, artifacts: Iterable[Path] = ()) -> None:
         """Bring the trial's run up to date."""
@@ -92,7 +98,7 @@ class MlflowTracker:
             self.experiment_id = self._experiment(artifacts)
             runs = self._all_runs()
             self.study_run_id = self._study_run(runs)
-        except MlflowException as error:
+        except _UNREACHABLE as error:
             raise TrackingError(f"MLflow at {uri} cannot be used: {error}") from None
         self._runs = {run.data.tags[TRIAL_TAG]: run for run in runs if TRIAL_TAG in run.data.tags}
         self._steps: dict[str, int] = {}
@@ -106,20 +112,19 @@ class MlflowTracker:
         try:
             self._sync(record, list(artifacts))
             self._late.discard(record.plan.id)
-        except MlflowException as error:
+        except _UNREACHABLE as error:
             if not self._late:
                 logger.warning("MLflow at %s does not take writes: %s", self.uri, error)
             self._late.add(record.plan.id)
 
     @property
     def late(self) -> frozenset[str]:
-        """Trials whose runs are behind their records."""
         return frozenset(self._late)
 
     def finish(self, status: str, summary: StudySummary) -> None:
         try:
             self._finish(status, summary)
-        except MlflowException as error:
+        except _UNREACHABLE as error:
             logger.warning("MLflow at %s does not close the study's run: %s", self.uri, error)
 
     def _finish(self, status: str, summary: StudySummary) -> None:
@@ -136,6 +141,7 @@ class MlflowTracker:
         """Epochs first, then artifacts, then the status: a closed run is a complete one."""
         trial, wanted = record.plan.id, _STATUS[record.state]
         run = self._runs.get(trial) or self._create(record)
+        self._name(run, record)
         if record.state.is_final and run.info.status == wanted:
             return
         if trial not in self._steps:
@@ -167,6 +173,14 @@ class MlflowTracker:
         run = self._client.create_run(self.experiment_id, start_time=start, tags=tags)
         self._runs[plan.id] = run
         return run
+
+    def _name(self, run: Run, record: TrialRecord) -> None:
+        """A variant may be called otherwise than when its trial was run."""
+        names = {"mlflow.runName": record.plan.name, "variant": record.plan.variant}
+        for key, value in names.items():
+            if run.data.tags.get(key) != value:
+                self._client.set_tag(run.info.run_id, key, value)
+                run.data.tags[key] = value
 
     def _adopt(self, run: Run, record: TrialRecord) -> int:
         """Describe a run that was only created; the first epoch that it does not have yet."""
@@ -235,20 +249,16 @@ class MlflowTracker:
 
     def _study_run(self, runs: list[Run]) -> str:
         """The run that the trials hang under, made once and opened again by every later `run`."""
-        mine = [run for run in runs if run.data.tags.get("role") == "study"]
-        if mine:
-            run_id = mine[0].info.run_id
-            self._client.update_run(run_id, status="RUNNING")
-            return str(run_id)
-        tags = {
-            "role": "study",
-            "mlflow.runName": self._study.study,
-            "mlflow.source.name": "skeltune",
-            **self._study.tags,
-        }
-        run = self._client.create_run(self.experiment_id, tags=tags)
-        self._client.log_batch(run.info.run_id, params=_as_params(self._study.params))
-        return str(run.info.run_id)
+        run = next((run for run in runs if run.data.tags.get("role") == "study"), None)
+        if run is None:
+            tags = {"role": "study", "mlflow.runName": self._study.study, **self._study.tags}
+            tags["mlflow.source.name"] = "skeltune"
+            run = self._client.create_run(self.experiment_id, tags=tags)
+        run_id = str(run.info.run_id)
+        if not run.data.params:
+            self._client.log_batch(run_id, params=_as_params(self._study.params))
+        self._client.update_run(run_id, status="RUNNING")
+        return run_id
 
 
 def _as_params(values: dict[str, Any]) -> list[Param]:

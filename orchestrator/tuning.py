@@ -6,35 +6,27 @@ Ray Tune places trials, keeps workers warm and asks the scheduler. What it shoul
 
 from __future__ import annotations
 
-import logging
-import os
 import shutil
-import signal
 import time
 import traceback
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-
-import ray
 from ray import tune
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from orchestrator.cluster import require_room
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.documents import Raw
-from orchestrator.engine.errors import DivergedError, SkelTuneError
+from orchestrator.engine.errors import DivergedError
 from orchestrator.engine.files import TrialFiles
 from orchestrator.engine.trial import load_result, train_epochs
 from orchestrator.records import State, TrialPlan, TrialRecord
 from orchestrator.spec import ASHAScheduler, Objective, Resources, Scheduler
 
-PACKAGE_ROOT = Path(__file__).resolve().parent.parent
-SHIPPED = ("orchestrator", "models", "losses", "data")
 _TIME = "training_iteration"
 _OUTCOME = "outcome"
 _NO_LIMIT = 10**6  # epochs: a trial ends by itself, not by the scheduler
@@ -66,17 +58,6 @@ class Listener(Protocol):
 
     def tick(self) -> None:
         """Called many times a second while trials run."""
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Where trials run: `address` None means a Ray of our own on this machine."""
-
-    address: str | None = None
-    num_cpus: int | None = None
-
-
-LOCAL = Cluster()
 
 
 @dataclass(frozen=True)
@@ -157,18 +138,37 @@ class _PlannedTrials(Searcher):
         """The listener is told by `_Events`."""
 
 
+class Watchdog:
+    """Ray waits for ever for a node that can hold a trial; this does not."""
+
+    def __init__(self, needed: Resources, patience: float = 120.0) -> None:
+        self._needed = needed
+        self._patience = patience
+        self._alive = time.monotonic()
+
+    def look(self, is_running: bool) -> None:
+        """Raise `NoResourcesError` after `patience` seconds with nothing running and no room."""
+        if is_running:
+            self._alive = time.monotonic()
+        elif time.monotonic() - self._alive > self._patience:
+            require_room(self._needed)
+            self._alive = time.monotonic()
+
+
 class _Events(tune.Callback):
     """Ray's callbacks as the listener's words. Pickled by Ray without its content."""
 
-    def __init__(self, listener: Listener, plans: dict[str, TrialPlan]) -> None:
+    def __init__(self, listener: Listener, plans: dict[str, TrialPlan], watchdog: Watchdog) -> None:
         self._listener = listener
         self._plans = plans
+        self._watchdog = watchdog
 
     def __reduce__(self) -> tuple[Any, ...]:
         return tune.Callback, ()
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         self._listener.tick()
+        self._watchdog.look(any(trial.status == trial.RUNNING for trial in trials))
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._listener.started(self._plans[trial.trial_id])
@@ -192,19 +192,20 @@ class _Events(tune.Callback):
 
 
 def run_trials(
-    source: TrialSource, listener: Listener, job: Job, finished: Iterable[TrialRecord]
+    source: TrialSource, listener: Listener, job: Job, known: Iterable[TrialRecord]
 ) -> None:
-    """Run until the source is dry or the user interrupts; `finished` trials teach the scheduler."""
+    """Run until the source is dry or the user interrupts; `known` trials teach the scheduler.
+
+    Raises `NoResourcesError` if the nodes that could hold a trial stay away.
+    """
     plans: dict[str, TrialPlan] = {}
     shutil.rmtree(job.scratch, ignore_errors=True)
-    scheduler = _scheduler(job)
-    _replay(scheduler, finished, job.objective.metric)
     resources = {"cpu": job.resources.cpu, "gpu": job.resources.gpu}
     tuner = tune.Tuner(
         tune.with_resources(EngineTrainable, resources),
         tune_config=tune.TuneConfig(
             search_alg=_PlannedTrials(source, job, plans),
-            scheduler=scheduler,
+            scheduler=_scheduler(job, plans, known),
             num_samples=-1,
             max_concurrent_trials=job.max_concurrent,
             reuse_actors=True,
@@ -212,7 +213,7 @@ def run_trials(
         run_config=tune.RunConfig(
             name=f"run_{time.time_ns()}",
             storage_path=str(job.scratch),
-            callbacks=[_Events(listener, plans)],
+            callbacks=[_Events(listener, plans, Watchdog(job.resources))],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=job.retries),
             verbose=0,
@@ -224,89 +225,73 @@ def run_trials(
         shutil.rmtree(job.scratch, ignore_errors=True)
 
 
-def _scheduler(job: Job) -> TrialScheduler:
+def _scheduler(
+    job: Job, plans: dict[str, TrialPlan], records: Iterable[TrialRecord]
+) -> TrialScheduler:
     match job.scheduler:
         case ASHAScheduler() as spec:
-            return AsyncHyperBandScheduler(
-                time_attr=_TIME,
-                metric=job.objective.metric,
-                mode=job.objective.mode,
-                grace_period=spec.grace_epochs,
-                reduction_factor=spec.reduction_factor,
-                max_t=_NO_LIMIT,
-                brackets=1,
-            )
+            scheduler = ResumableASHA(job.objective, spec, plans)
+            scheduler.replay(records)
+            return scheduler
     return FIFOScheduler()  # type: ignore[no-untyped-call]
 
 
-class _Finished:
-    """A trial of an earlier run, as far as a scheduler looks at it."""
+class _Named:
+    """A trial as far as ASHA looks at it, under the name that it has in every run of the study."""
 
     def __init__(self, trial_id: str) -> None:
         self.trial_id = trial_id
 
 
-def _replay(scheduler: TrialScheduler, records: Iterable[TrialRecord], metric: str) -> None:
-    """Fill the rungs with what earlier runs reported; unfinished trials tell theirs again."""
-    if not isinstance(scheduler, AsyncHyperBandScheduler):
-        return
-    rungs: Any = scheduler
-    for record in records:
-        trial = _Finished(record.plan.id)
-        rungs.on_trial_add(None, trial)
-        for number, metrics in enumerate(record.epochs, start=1):
-            if metric in metrics:
-                rungs.on_trial_result(None, trial, {_TIME: number, **metrics})
-        rungs.on_trial_remove(None, trial)
+class ResumableASHA(AsyncHyperBandScheduler):
+    """ASHA whose rungs are filled from the log, under the plans' ids instead of Ray's.
 
-
-class NoResourcesError(SkelTuneError):
-    """No node of the cluster offers what one trial asks for."""
-
-
-@contextmanager
-def cluster(where: Cluster, needed: Resources) -> Iterator[None]:
-    """A connection to Ray; one of our own ends with the block.
-
-    Raises `NoResourcesError` where a trial could never be placed. Within the block SIGTERM means
-    what Ctrl-C means: stop cleanly.
+    A trial that goes on after a restart tells its earlier epochs again; they were judged already
+    and are not judged a second time.
     """
-    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-    os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
-    os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", str(10**6))
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
-    options: dict[str, Any] = {"address": where.address or "local"}
-    if where.address is None:
-        options |= {"num_cpus": where.num_cpus, "include_dashboard": False}
-    else:
-        options["runtime_env"] = runtime_env()
-    ray.init(log_to_driver=False, logging_level=logging.WARNING, **options)
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
-    before = signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
-    try:
-        _require_room(needed)
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        ray.shutdown()
 
+    def __init__(
+        self, objective: Objective, spec: ASHAScheduler, plans: dict[str, TrialPlan]
+    ) -> None:
+        super().__init__(
+            time_attr=_TIME,
+            metric=objective.metric,
+            mode=objective.mode,
+            grace_period=spec.grace_epochs,
+            reduction_factor=spec.reduction_factor,
+            max_t=_NO_LIMIT,
+            brackets=1,
+        )
+        self._plans = plans
+        self._told: dict[str, int] = {}
 
-def _require_room(needed: Resources) -> None:
-    nodes: list[Raw] = ray.nodes()  # type: ignore[no-untyped-call]
-    offers = [node["Resources"] for node in nodes if node["Alive"]]
-    wanted = {"CPU": needed.cpu, "GPU": needed.gpu}
-    if any(all(offer.get(k, 0) >= v for k, v in wanted.items()) for offer in offers):
-        return
-    found = "; ".join(f"{o.get('CPU', 0):g} CPU, {o.get('GPU', 0):g} GPU" for o in offers)
-    raise NoResourcesError(
-        f"a trial asks for {needed.cpu:g} CPU and {needed.gpu:g} GPU, and no node has that "
-        f"(nodes: {found}); change resources in the study file, or say --cpu and --gpu"
-    )
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FIFOScheduler, ()
 
+    def replay(self, records: Iterable[TrialRecord]) -> None:
+        """Let the rungs know every epoch that the log knows."""
+        for record in records:
+            named: Any = _Named(record.plan.id)
+            super().on_trial_add(None, named)  # type: ignore[arg-type]
+            for number, metrics in enumerate(record.epochs, start=1):
+                super().on_trial_result(None, named, {_TIME: number, **metrics})  # type: ignore[arg-type]
+            super().on_trial_remove(None, named)  # type: ignore[arg-type]
+            self._told[record.plan.id] = len(record.epochs)
 
-def runtime_env() -> Raw:
-    """Our packages for workers on other machines; everything else beside them stays here."""
-    others = [p.name for p in PACKAGE_ROOT.iterdir() if p.name not in SHIPPED]
-    excludes = [f"/{name}" for name in others] + ["**/__pycache__"]
-    return {"working_dir": str(PACKAGE_ROOT), "excludes": excludes}
+    def on_trial_add(self, controller: Any, trial: Any) -> None:
+        super().on_trial_add(controller, self._named(trial))
+
+    def on_trial_result(self, controller: Any, trial: Any, result: Raw) -> str:
+        named = self._named(trial)
+        if result[_TIME] <= self._told.get(named.trial_id, 0):
+            return str(TrialScheduler.CONTINUE)
+        return str(super().on_trial_result(controller, named, result))
+
+    def on_trial_complete(self, controller: Any, trial: Any, result: Raw) -> None:
+        super().on_trial_complete(controller, self._named(trial), result)
+
+    def on_trial_remove(self, controller: Any, trial: Any) -> None:
+        super().on_trial_remove(controller, self._named(trial))
+
+    def _named(self, trial: Any) -> Any:
+        return _Named(self._plans[trial.trial_id].id)

@@ -48,7 +48,7 @@ class View:
             self._live = None
 
     def line(self, text: str) -> None:
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
 
     def started(self, record: TrialRecord) -> None:
         if self._live is None:
@@ -112,10 +112,10 @@ def show_table(console: Console, table: Table) -> None:
     for number, column in enumerate(table.columns):
         rich_table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
     for row in table.rows:
-        rich_table.add_row(*row)
+        rich_table.add_row(*map(Text, row))
     console.print(rich_table, highlight=False)
     for note in table.notes:
-        console.print(note, style="dim", highlight=False)
+        console.print(note, style="dim", highlight=False, markup=False)
 
 
 def _last_line(text: str) -> str:

@@ -44,9 +44,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("overrides", nargs="*", help="key=value, as in optimizer.lr=0.01")
     parser.add_argument("--out", type=Path, required=True, help="the trial's folder")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 ...")
-    home = Path(os.environ.get("SKELTUNE_HOME", "."))
-    parser.add_argument("--data-root", type=Path, default=home / "data", help="prepared data sets")
-    return parser.parse_args()
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        help="prepared data sets; default: data in SKELTUNE_HOME, else in the trial's folder",
+    )
+    arguments = parser.parse_args()
+    if arguments.data_root is None:
+        home = Path(os.environ.get("SKELTUNE_HOME", arguments.out))
+        arguments.data_root = home / "data"
+    return arguments
 
 
 def _print(metrics: EpochMetrics) -> None:

@@ -103,6 +103,7 @@ def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) ->
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     torch.set_float32_matmul_precision("highest" if config.precision == "fp32" else "high")
+    torch.backends.cudnn.allow_tf32 = config.precision != "fp32"
     model = build_model(config, store.info).to(device)
     summary = summarize(model, input_shape(config, store.info))
     optimizers = [OPTIMIZERS[config.optimizer.name](model.parameters(), **config.optimizer.args)]

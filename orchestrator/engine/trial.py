@@ -79,6 +79,7 @@ def train_epochs(
 
     for epoch in range(len(state.history), config.epochs):
         torch.manual_seed(config.seed * _EPOCH_STRIDE + epoch)
+        started = time.perf_counter()
         is_last = epoch == config.epochs - 1
         metrics = train_one_epoch(state, fit, epoch)
         if config.select_on != "none" or is_last:
@@ -86,6 +87,7 @@ def train_epochs(
             metrics |= {f"{config.eval_split}/{k}": v for k, v in evaluation.metrics.items()}
             require_finite_figures(metrics)
             keep_if_best(state, files, store, evaluation, metrics)
+        metrics["epoch_seconds"] = time.perf_counter() - started
         state.history.append(metrics)
         save_state(files.last, state.state_dict())
         if is_last:
@@ -130,7 +132,6 @@ def train_one_epoch(state: TrialState, batches: ClipBatches, epoch: int) -> Epoc
         "train/loss": mean_loss,
         "train/top1": 100.0 * accuracy,
         "lr": lr,
-        "epoch_seconds": seconds,
         "clips_per_second": num_clips / seconds,
         "peak_memory_mb": peak_memory_mb(state.device),
     }

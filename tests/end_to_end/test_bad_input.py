@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.tuning import SHIPPED, runtime_env
+from orchestrator.cluster import SHIPPED, runtime_env
 from tests.end_to_end.conftest import CHECKOUT, Bench
 
 
@@ -33,12 +33,14 @@ def test_a_variant_with_a_wrong_path_is_named(bench: Bench) -> None:
     assert "model.widht = 8: unknown key; did you mean 'width'?" in told
 
 
-def test_a_variant_whose_model_cannot_be_built_is_named_by_plan(bench: Bench) -> None:
-    study = bench.write_study(ablation={"variants": {"odd": {"model.width": 7}}})
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_every_variant_whose_model_cannot_be_built_is_named(bench: Bench, command: str) -> None:
+    variants = {"odd": {"model.width": 7}, "even": {"model.temporal_kernels": [4]}}
 
-    told = bench.skeltune("plan", study, code=2)
+    told = bench.skeltune(command, bench.write_study(ablation={"variants": variants}), code=2)
 
     assert "variant odd" in told
+    assert "variant even" in told
 
 
 def test_a_data_set_that_is_not_prepared_names_the_command(bench: Bench) -> None:
@@ -49,10 +51,20 @@ def test_a_data_set_that_is_not_prepared_names_the_command(bench: Bench) -> None
     assert "skeltune data prepare nw_ucla --raw" in told
 
 
-def test_an_unknown_study_lists_the_known_ones(bench: Bench) -> None:
+def test_an_unknown_study_is_named(bench: Bench) -> None:
     told = bench.skeltune("report", "tinny", code=2)
 
     assert "no study 'tinny'" in told
+    assert "known: none" in told
+
+
+def test_a_variant_that_reports_another_figure_is_refused(bench: Bench) -> None:
+    study = bench.write_study(ablation={"variants": {"odd": {"monitor": "mean_class"}}})
+
+    told = bench.skeltune("run", study, code=2)
+
+    assert "(odd)" in told
+    assert "objective.metric = 'val/top1'" in told
 
 
 def test_resources_that_no_node_has_are_refused_before_anything_waits(bench: Bench) -> None:

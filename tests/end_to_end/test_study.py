@@ -66,6 +66,34 @@ def test_running_a_study_again_runs_only_what_is_missing(bench: Bench) -> None:
     assert len(bench.runs()) == 5
 
 
+def test_a_lost_mlflow_database_is_filled_again_from_the_log(bench: Bench) -> None:
+    study = bench.root / "studies/tiny.yaml"
+    bench.skeltune("run", study)
+    before = {run.data.tags["mlflow.runName"]: run.data.metrics for run in bench.trial_runs()}
+    (bench.home / "mlflow.db").unlink()
+
+    bench.skeltune("run", study)
+
+    after = {run.data.tags["mlflow.runName"]: run.data.metrics for run in bench.trial_runs()}
+    assert after == before
+    assert bench.count("started") == 4
+
+
+def test_failed_trials_are_tried_again_when_the_user_says_so(bench: Bench) -> None:
+    study, in_the_way = bench.root / "studies/tiny.yaml", bench.home / "studies/tiny/trials"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.touch()
+    bench.skeltune("run", study, code=1)
+    in_the_way.unlink()
+
+    bench.skeltune("run", study, code=1)
+    told = bench.skeltune("run", study, "--retry-failed")
+
+    assert "complete" in told
+    assert {run.info.status for run in bench.runs()} == {"FINISHED"}
+    assert len(bench.trial_runs()) == 4
+
+
 def test_a_search_stops_bad_trials_early_and_can_be_extended(bench: Bench) -> None:
     bench.write_trial(epochs=4)
     bench.skeltune("run", bench.write_study(**SEARCH))
@@ -104,6 +132,11 @@ def test_the_best_variant_is_promoted_once_and_becomes_the_champion(bench: Bench
     assert final.data.tags["role"] == "final"
     assert final.data.params["select_on"] == "none"
     assert version.tags["study"] == "tiny"
+    means = {"baseline": [], "rdl=off": []}
+    for run in bench.trial_runs():
+        if run.data.tags["role"] == "cell":
+            means[run.data.tags["variant"]].append(run.data.metrics["best/val/top1"])
+    assert sum(means[version.tags["variant"]]) == max(map(sum, means.values()))
     assert version.tags["data_digest"] == final.data.tags["data_digest"]
     assert len(bench.client.get_metric_history(version.run_id, "test/top1")) == 1
 
