@@ -77,7 +77,7 @@ class DatasetSource:
     """Where a dataset's clips come from and how its protocols split them.
 
     `read(raw, *, options)` yields the clips; its keyword-only parameters are the options of
-    `skeltune data prepare`. `info_with(**options)` describes the dataset where an option of `read`
+    `data.store.prepare`. `info_with(**options)` describes the dataset where an option of `read`
     changes the description (None: it never does).
     """
 

@@ -1,4 +1,4 @@
-"""Refined discriminative loss (RDL) of MDR-GCN (2306.15321, eq. 7-12).
+"""Robust Decouple Loss (RDL) of MDR-GCN (arXiv 2306.15321, eq. 7-12).
 
 Legend: N batch, K classes, D embedding; x embeddings (N, D), c centres (K, D).
 """

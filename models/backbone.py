@@ -57,13 +57,12 @@ class SpatialTemporalLayer(nn.Module):
 class DataNorm(nn.Module):
     """Batch norm of every (person,) joint and channel over time; folds persons into the batch.
 
-    (N, C, T, V, M) -> (N*M, C, T, V). Persons have their own statistics unless `share_persons`.
+    (N, C, T, V, M) -> (N*M, C, T, V). Each person has statistics of its own.
     """
 
-    def __init__(self, shape: InputShape, *, share_persons: bool = False) -> None:
+    def __init__(self, shape: InputShape) -> None:
         super().__init__()
-        persons = 1 if share_persons else shape.num_persons
-        self.num_features = persons * shape.num_joints * shape.num_channels
+        self.num_features = shape.num_persons * shape.num_joints * shape.num_channels
         self.norm = nn.BatchNorm1d(self.num_features)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -88,14 +87,13 @@ class SkeletonNetwork(nn.Module):
         *,
         dropout: float = 0.0,
         embed: Embedding = "gap",
-        share_persons: bool = False,
     ) -> None:
         super().__init__()
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
         self.embed = embed
         self.embedding_dim = feature_dim if embed == "gap" else shape.num_classes
-        self.data_norm = DataNorm(shape, share_persons=share_persons)
+        self.data_norm = DataNorm(shape)
         self.layers = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(feature_dim, shape.num_classes)

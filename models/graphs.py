@@ -14,8 +14,6 @@ Edges = tuple[tuple[int, int], ...]
 Graph = Literal["digraph", "stgcn_spatial"]
 Distance = Literal["truncated", "true"]
 
-NUM_SUBSETS = 3
-
 
 def build_adjacency(
     graph: Graph, distance: Distance, edges: Edges, centre: int, num_joints: int

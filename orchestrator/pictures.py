@@ -5,10 +5,7 @@ from __future__ import annotations
 import io
 import json
 
-import matplotlib
 import numpy as np
-
-matplotlib.use("Agg")
 from matplotlib.figure import Figure
 
 from orchestrator.engine.files import TrialFiles, load_predictions, write_bytes

@@ -164,7 +164,7 @@ def test_an_epoch_reports_loss_accuracy_rate_and_speed(finished: Finished):
     assert {"train/loss", "train/top1", "val/top1", "val/top5"} <= first.keys()
     assert {"val/mean_class", "val/loss"} <= first.keys()
     assert first["lr"] == 0.05
-    assert first["clips_per_second"] == pytest.approx(8 / first["epoch_seconds"])
+    assert first["clips_per_second"] > 8 / first["epoch_seconds"] > 0
     assert first["peak_memory_mb"] > 0
 
 

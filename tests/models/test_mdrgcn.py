@@ -164,13 +164,6 @@ def test_the_data_norm_orders_persons_joints_and_channels():
     assert y[1, 2, 0, 7] == 1 * 25 * 3 + 7 * 3 + 2
 
 
-def test_persons_may_share_the_data_norm():
-    norm = DataNorm(input_shape(), share_persons=True)
-
-    assert norm.norm.num_features == 25 * 3
-    assert norm(torch.randn(2, 3, 4, 25, 2)).shape == (4, 3, 4, 25)
-
-
 def test_mdrgcn_without_attention_and_with_subtraction_is_ctrgcn():
     options = {"cvsta": False, "pair": "sub", "temporal_kernels": (5,)}
     mdrgcn = fill_golden(MODELS["mdrgcn"](input_shape(), width=8, **options))
