@@ -73,7 +73,8 @@ def run(
     from orchestrator.choice import choose
     from orchestrator.records import State
     from orchestrator.spec import load_study
-    from orchestrator.study import run_study, stored_log, table_of
+    from orchestrator.stored import stored_log, table_of
+    from orchestrator.study import run_study
     from orchestrator.view import show_table
 
     study = _with_resources(load_study(study_file), cpu, gpu)
@@ -94,7 +95,7 @@ def run(
 @app.command()
 def report(study: StudyName, markdown: bool = False) -> None:
     """The table of a study, from what has been run so far."""
-    from orchestrator.study import stored_log, stored_study, table_of
+    from orchestrator.stored import stored_log, stored_study, table_of
     from orchestrator.view import show_table
 
     home, name = _home(), _study_name(study)
@@ -126,7 +127,7 @@ def promote(
     """Train the best configuration finally, evaluate it once on test, register it."""
     from orchestrator.promote import promote as promote_best
     from orchestrator.records import State
-    from orchestrator.study import stored_study
+    from orchestrator.stored import stored_study
 
     home = _home()
     stored = _with_resources(stored_study(home, _study_name(study)), cpu, gpu)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,11 +10,9 @@ from data.store import ArrayStore, ensure_store
 from orchestrator.ablation import variants_of
 from orchestrator.engine.config import TrialConfig, flattened
 from orchestrator.engine.errors import Problem, SpecError
-from orchestrator.engine.summary import ModelSummary, build_model, input_shape, summarize
 from orchestrator.records import Role, StudyLog, TrialPlan, TrialRecord
-from orchestrator.sampling import Proposals
 from orchestrator.space import in_space
-from orchestrator.spec import Changes, Search, Study, objective_problems
+from orchestrator.spec import Changes, Study, objective_problems
 
 
 @dataclass
@@ -143,117 +140,3 @@ def _point_changes(study: Study) -> Callable[[TrialPlan], Changes | None]:
     assert study.spec.search is not None
     space, fixed = study.spec.search.space, flattened(study.baseline.plain())
     return lambda plan: plan.params if in_space(space, plan.params, fixed) else None
-
-
-class CellSource:
-    """The cells that are not finished yet."""
-
-    def __init__(self, plans: list[TrialPlan], log: StudyLog) -> None:
-        records = [log.plan(plan) for plan in plans]
-        self._open = deque(r.plan for r in records if not r.state.is_final)
-        self.total = len(plans)
-
-    @property
-    def num_left(self) -> int:
-        return len(self._open)
-
-    def next(self) -> TrialPlan | None:
-        return self._open.popleft() if self._open else None
-
-
-class SearchSource:
-    """Trials that an earlier run left open, then new proposals up to the search's number."""
-
-    def __init__(
-        self, search: Search, planner: Planner, log: StudyLog, proposals: Proposals
-    ) -> None:
-        self._planner = planner
-        self._log = log
-        self._proposals = proposals
-        known = current_records(planner.study, log)
-        self._left_open = deque(r.plan for r in known if not r.state.is_final)
-        self._number = len(known)
-        self.total = int(min(search.trials, proposals.num_points))
-
-    @property
-    def num_left(self) -> int:
-        return len(self._left_open) + max(0, self.total - self._number)
-
-    def next(self) -> TrialPlan | None:
-        return self._left_open.popleft() if self._left_open else self._new()
-
-    def _new(self) -> TrialPlan | None:
-        number = self._number
-        if number >= self.total:
-            return None
-        for attempt in range(self._proposals.attempts):
-            proposal = self._proposals.ask(number, attempt)
-            if proposal is None:
-                return None
-            suggestion, params = proposal
-            name = f"trial {number:03d}"
-            plan = self._plan(name, params)
-            if plan is not None and plan.id not in self._log.records:
-                self._proposals.accept(suggestion, plan.id)
-                self._number += 1
-                return self._log.plan(plan).plan
-            self._proposals.refuse(suggestion)
-        self.total = number
-        return None
-
-    def _plan(self, name: str, params: Changes) -> TrialPlan | None:
-        """None for a combination that the trial does not take."""
-        try:
-            return self._planner.plan(name, Role.SEARCH, name, params)
-        except SpecError:
-            return None
-
-
-def open_search(study: Study, log: StudyLog) -> Proposals:
-    """The sampler of a search, with everything told that the log knows."""
-    assert study.spec.search is not None
-    objective = study.spec.objective
-    fixed = flattened(study.baseline.plain())
-    proposals = Proposals(study.spec.search, objective.metric, objective.mode, fixed)
-    proposals.replay(current_records(study, log))
-    return proposals
-
-
-def check_models(
-    study: Study, planner: Planner, configs: dict[str, TrialConfig]
-) -> dict[str, ModelSummary]:
-    """What each model costs; a `SpecError` with every model that its builder refuses."""
-    summaries: dict[str, ModelSummary] = {}
-    problems = []
-    for what, config in configs.items():
-        info = planner.store(config).info
-        try:
-            model = build_model(config, info)
-            summaries[what] = summarize(model, input_shape(config, info))
-        except ValueError as error:
-            problems.append(Problem(what, None, str(error)))
-    if problems:
-        raise SpecError(study.source, problems)
-    return summaries
-
-
-def check_space(study: Study) -> None:
-    """Raise `SpecError` for a path or value of the search space that the trial does not take."""
-    assert study.spec.search is not None
-    problems = [
-        problem
-        for path, domain in study.spec.search.space.items()
-        for value in (domain.choice or domain.bounds)
-        for problem in _problems(study, {**domain.when, path: value})
-    ]
-    if problems:
-        raise SpecError(study.source, list(dict.fromkeys(problems)))
-
-
-def _problems(study: Study, changes: Changes) -> Iterator[Problem]:
-    try:
-        config = study.config(changes, "search.space")
-        yield from objective_problems(study.spec.objective, config)
-    except SpecError as error:
-        for problem in error.problems:
-            yield Problem(f"search.space: {problem.path}", problem.value, problem.message)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.ablation import variants_of
-from orchestrator.planning import Planner, cells, check_models, check_space
+from orchestrator.checks import check_models, check_space
+from orchestrator.planning import Planner, cells
 from orchestrator.records import StudyLog
 from orchestrator.report import Table
 from orchestrator.spec import Study

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from orchestrator.choice import Choice, choose
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import TrialFiles
-from orchestrator.planning import CellSource, Planner
+from orchestrator.planning import Planner
 from orchestrator.records import Role, State, TrialRecord
 from orchestrator.registry import RegisteredModel, register
+from orchestrator.sources import CellSource
 from orchestrator.spec import Study
 from orchestrator.study import Services, Session, open_session
 

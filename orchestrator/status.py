@@ -8,7 +8,7 @@ from orchestrator.home import Home
 from orchestrator.planning import current_records
 from orchestrator.records import State
 from orchestrator.report import Table
-from orchestrator.study import stored_log, stored_study
+from orchestrator.stored import stored_log, stored_study
 
 
 def status_table(home: Home, name: str | None) -> Table:

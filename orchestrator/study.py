@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -11,28 +10,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from orchestrator.ablation import variants_of
+from orchestrator.checks import check_models, check_space
 from orchestrator.choice import choose
 from orchestrator.cluster import LOCAL, PACKAGE_ROOT, Cluster, cluster
-from orchestrator.engine.config import flattened, resolve_trial
-from orchestrator.engine.documents import Raw
+from orchestrator.engine.config import flattened
 from orchestrator.engine.errors import SkelTuneError
-from orchestrator.engine.files import write_json, write_text
+from orchestrator.engine.files import write_text
 from orchestrator.home import Home, StudyFolder
-from orchestrator.planning import (
-    CellSource,
-    Planner,
-    SearchSource,
-    cells,
-    check_models,
-    check_space,
-    current_records,
-    open_search,
-)
+from orchestrator.planning import Planner, cells, current_records
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
-from orchestrator.report import Table, ablation_table, leaderboard, variant_rows
 from orchestrator.sampling import Proposals
+from orchestrator.sources import CellSource, SearchSource, open_search
 from orchestrator.spec import NoScheduler, Scheduler, Study, StudySpec
+from orchestrator.stored import remember, table_of
 from orchestrator.tracking import MlflowTracker, StudySummary, StudyTags
 from orchestrator.tuning import Job, TrialSource, run_trials
 from orchestrator.view import View
@@ -130,7 +121,15 @@ def open_session(study: Study, services: Services) -> Iterator[Session]:
     with locked(folder):
         log = StudyLog(folder.log).open()
         tracker = _tracker(study, services)
-        _remember(study, folder, services, tracker)
+        remember(
+            study,
+            folder,
+            {
+                "tracking_uri": services.tracking_uri,
+                "experiment_id": tracker.experiment_id,
+                "study_run_id": tracker.study_run_id,
+            },
+        )
         session = Session(study, services, folder, log, tracker)
         try:
             yield session
@@ -176,17 +175,6 @@ def _checked_cells(study: Study, planner: Planner) -> list[TrialPlan]:
     return plans
 
 
-def table_of(study: Study, log: StudyLog) -> Table:
-    """Pure: the study's table from its log."""
-    spec, records = study.spec, current_records(study, log)
-    if spec.ablation is None:
-        return leaderboard(spec.study, records, spec.objective, study.baseline.select_on)
-    names = [variant.name for variant in variants_of(spec.ablation)]
-    rows = variant_rows(records, spec.objective, names)
-    select_on = study.baseline.select_on
-    return ablation_table(spec.study, rows, spec.objective, select_on, spec.ablation.paper)
-
-
 def summary_metrics(study: Study, log: StudyLog) -> dict[str, float]:
     """The figures that the study's own run carries, so that studies can be compared."""
     records = current_records(study, log)
@@ -194,38 +182,6 @@ def summary_metrics(study: Study, log: StudyLog) -> dict[str, float]:
     if (choice := choose(study, log)) is not None:
         metrics[f"best/{study.spec.objective.metric}"] = choice.value
     return metrics
-
-
-def stored_study(home: Home, name: str) -> Study:
-    """The study as it was last run; `SkelTuneError` listing the known ones if it never was."""
-    folder = home.study(name)
-    if not folder.spec.exists():
-        known = sorted(path.parent.name for path in home.studies.glob("*/study.json"))
-        raise SkelTuneError(
-            f"no study {name!r} in {home.studies}; known: {', '.join(known) or 'none'}"
-        )
-    saved = json.loads(folder.spec.read_text())
-    spec = StudySpec.model_validate(saved["spec"])
-    baseline = resolve_trial(saved["trial"], {}, saved["source"])
-    return Study(spec, saved["source"], saved["trial"], baseline)
-
-
-def stored_log(home: Home, name: str) -> StudyLog:
-    return StudyLog(home.study(name).log)
-
-
-def _remember(
-    study: Study, folder: StudyFolder, services: Services, tracker: MlflowTracker
-) -> None:
-    document: Raw = {
-        "source": study.source,
-        "spec": study.spec.model_dump(mode="json", by_alias=True),
-        "trial": study.trial_document,
-        "tracking_uri": services.tracking_uri,
-        "experiment_id": tracker.experiment_id,
-        "study_run_id": tracker.study_run_id,
-    }
-    write_json(folder.spec, document)
 
 
 def _tracker(study: Study, services: Services) -> MlflowTracker:

@@ -132,7 +132,7 @@ def test_the_engine_imports_scipy_nowhere_before_a_reader_needs_it():
 @pytest.mark.parametrize(
     ("vendor", "doors"),
     [
-        ("ray", {"tuning", "cluster"}),
+        ("ray", {"tuning", "cluster", "asha"}),
         ("optuna", {"sampling"}),
         ("mlflow", {"tracking", "registry"}),
         ("matplotlib", {"pictures"}),

@@ -2,18 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.checks import check_space
 from orchestrator.engine.errors import SpecError
-from orchestrator.planning import (
-    CellSource,
-    Planner,
-    SearchSource,
-    cells,
-    check_space,
-    current_records,
-    open_search,
-    plan_of,
-)
+from orchestrator.planning import Planner, cells, current_records, plan_of
 from orchestrator.records import Role, State, StudyLog
+from orchestrator.sources import CellSource, SearchSource, open_search
 from orchestrator.spec import Study
 
 CVSTA = {"components": {"cvsta": {"off": {"model.cvsta": False}}}}

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.checks import check_space
 from orchestrator.engine.config import load_trial
-from orchestrator.planning import check_space
 from orchestrator.schemas import schemas, write_schemas
 from orchestrator.spec import load_study
 
