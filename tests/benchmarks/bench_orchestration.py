@@ -21,12 +21,12 @@ import yaml
 from rich.console import Console
 
 from data.store import prepare
+from orchestrator.cluster import Cluster
 from orchestrator.engine.config import resolve_trial
 from orchestrator.engine.trial import run_trial
 from orchestrator.home import Home
 from orchestrator.spec import Study, load_study
 from orchestrator.study import Services, run_study
-from orchestrator.tuning import Cluster
 from orchestrator.view import View
 
 TRIAL = {
@@ -82,11 +82,11 @@ def _study_run(study: Study, home: Home) -> tuple[float, float]:
     view = View(Console(file=open(os.devnull, "w")), study.spec.objective)  # noqa: SIM115
     services = Services(home, home.tracking_uri(), view, Cluster(num_cpus=1))
     started = time.perf_counter()
-    records = run_study(study, services)
+    outcome = run_study(study, services)
     whole = time.perf_counter() - started
     log = home.study(study.spec.study).log.read_text().splitlines()
     ends = [e["time"] for e in map(json.loads, log) if e["event"] == "ended"]
-    assert len(ends) == len(records)
+    assert len(ends) == len(outcome.records)
     return whole, (ends[-1] - ends[0]) / (len(ends) - 1)
 
 
