@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import nn
 
 from losses.cross_entropy import cross_entropy
-from losses.rdl import rdl
+from losses.rdl import RDL
 from losses.soft_margin import focal, smce, smfl
 
 LOSSES: dict[str, dict[str, Callable[..., nn.Module]]] = {
@@ -15,5 +15,5 @@ LOSSES: dict[str, dict[str, Callable[..., nn.Module]]] = {
         "smce": smce,
         "smfl": smfl,
     },
-    "embedding": {"rdl": rdl},
+    "embedding": {"rdl": RDL},
 }

@@ -23,6 +23,13 @@ class RDL(nn.Module):
     L_in (eq. 7) is the mean of (1 - cos(x, own centre))^2, L_out (eq. 8) that of
     1 - cos(x, other centres), L_norm (eq. 9, 10) that of (1 - |x| / |own centre|)^2. The centres
     start as N(0, 1) and are learnt; the paper steps them with plain SGD of their own.
+
+    `mode`: `paper` is eq. 7-11; `released`, as the authors released it, squares the intra distance
+    twice and has a triplet-like inter term. `negatives` of the paper's inter term: all other
+    classes, or those in the batch. `eps` is added to the centre's norm.
+
+    Raises ValueError on sizes below 1, an eps that is not positive, or `negatives` other than
+    `class` in `released` mode, which pairs the batch in its own way.
     """
 
     def __init__(
@@ -39,6 +46,17 @@ class RDL(nn.Module):
         eps: float = 1e-12,
     ) -> None:
         super().__init__()
+        if num_classes < 1 or embedding_dim < 1:
+            raise ValueError(
+                "num_classes and embedding_dim must be at least 1, "
+                f"got num_classes={num_classes}, embedding_dim={embedding_dim}"
+            )
+        if eps <= 0:
+            raise ValueError(f"eps must be positive, got {eps}")
+        if mode == "released" and negatives != "class":
+            raise ValueError(
+                f'negatives needs mode="paper", got negatives={negatives!r}, mode={mode!r}'
+            )
         self.intra, self.inter, self.norm, self.weight = intra, inter, norm, weight
         self.mode = mode
         self.negatives = negatives
@@ -100,57 +118,3 @@ class RDL(nn.Module):
         squared = self._cosine_distances(x)[:, labels].square()
         difference = (squared - squared.diagonal()).square().clamp(*RELEASED_CLAMP)
         return difference.sum() / (num_samples * (num_samples - 1))
-
-
-def rdl(
-    num_classes: int,
-    embedding_dim: int,
-    *,
-    intra: float = 1.0,
-    inter: float = 0.01,
-    norm: float = 0.01,
-    weight: float = 1.0,
-    mode: Mode = "paper",
-    negatives: Negatives = "class",
-    eps: float = 1e-12,
-) -> nn.Module:
-    """RDL of the paper, or as the authors released it.
-
-    Args:
-        num_classes: number of centres.
-        embedding_dim: their dimension.
-        intra: weight of the pull of the embeddings towards their centre; 0 skips the term.
-        inter: weight of the push from the other centres; 0 skips the term.
-        norm: weight of the match of the norms; 0 skips the term.
-        weight: of the whole loss.
-        mode: `paper` is eq. 7-11; `released` squares the intra distance twice and has a
-            triplet-like inter term.
-        negatives: of the paper's inter term: all other classes, or those in the batch.
-        eps: added to the centre's norm.
-
-    Raises:
-        ValueError: on sizes below 1, an eps that is not positive, or `negatives` other than `class`
-            in `released` mode, which pairs the batch in its own way.
-    """
-    if num_classes < 1 or embedding_dim < 1:
-        raise ValueError(
-            "num_classes and embedding_dim must be at least 1, "
-            f"got num_classes={num_classes}, embedding_dim={embedding_dim}"
-        )
-    if eps <= 0:
-        raise ValueError(f"eps must be positive, got {eps}")
-    if mode == "released" and negatives != "class":
-        raise ValueError(
-            f'negatives needs mode="paper", got negatives={negatives!r}, mode={mode!r}'
-        )
-    return RDL(
-        num_classes,
-        embedding_dim,
-        intra=intra,
-        inter=inter,
-        norm=norm,
-        weight=weight,
-        mode=mode,
-        negatives=negatives,
-        eps=eps,
-    )

@@ -45,7 +45,8 @@ class ComponentSpec(Document):
 
 def _options(builder: Builder) -> dict[str, Any]:
     """The keyword-only parameters of a builder as pydantic fields."""
-    hints = get_type_hints(builder)
+    is_class = isinstance(builder, type)
+    hints = get_type_hints(builder.__init__ if is_class else builder)  # type: ignore[misc]
     parameters = inspect.signature(builder).parameters.values()
     return {
         p.name: (hints[p.name], ... if p.default is p.empty else p.default)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from losses.rdl import rdl
+from losses.rdl import RDL
 
 LABELS = torch.tensor([0, 3, 3, 1, 2])
 TINY = 6e-13  # the golden values have twelve decimals
@@ -18,7 +18,7 @@ def golden_labels():
 
 
 def golden_rdl(**options):
-    loss = rdl(5, 6, **options).double()
+    loss = RDL(5, 6, **options).double()
     j, k = torch.meshgrid(torch.arange(5.0), torch.arange(6.0), indexing="ij")
     loss.centers.data = (0.9 * j.double() + 0.4 * k.double()).cos()
     return loss
@@ -26,7 +26,7 @@ def golden_rdl(**options):
 
 def random_case(**options):
     torch.manual_seed(0)
-    return torch.randn(5, 6).double().requires_grad_(), rdl(4, 6, **options).double()
+    return torch.randn(5, 6).double().requires_grad_(), RDL(4, 6, **options).double()
 
 
 def unit_vectors(x, c):
@@ -123,7 +123,7 @@ def test_the_angular_gradients_are_orthogonal_and_the_norm_gradient_parallel(mod
 
 @pytest.mark.parametrize("mode", ["paper", "released"])
 def test_a_single_sample_gives_a_finite_loss(mode):
-    loss = rdl(3, 6, mode=mode)
+    loss = RDL(3, 6, mode=mode)
     x = torch.rand(1, 6, requires_grad=True)
 
     value = loss(x, torch.tensor([1]))
@@ -136,7 +136,7 @@ def test_a_single_sample_gives_a_finite_loss(mode):
 
 @pytest.mark.parametrize("options", [{}, {"mode": "released"}, {"negatives": "batch"}])
 def test_features_of_zero_give_a_finite_loss_and_gradient(options):
-    loss = rdl(3, 6, **options)
+    loss = RDL(3, 6, **options)
     x = torch.zeros(4, 6, requires_grad=True)
 
     value = loss(x, torch.tensor([1, 1, 2, 0]))
@@ -148,18 +148,18 @@ def test_features_of_zero_give_a_finite_loss_and_gradient(options):
 
 
 def test_a_batch_of_one_class_has_no_negatives_of_the_batch():
-    loss = rdl(3, 6, intra=0, norm=0, inter=1, negatives="batch")
+    loss = RDL(3, 6, intra=0, norm=0, inter=1, negatives="batch")
 
     assert loss(torch.rand(4, 6), torch.ones(4, dtype=torch.long)) == 0
 
 
 def test_a_single_class_has_no_negatives():
-    assert rdl(1, 6, intra=0, norm=0, inter=1)(torch.rand(4, 6), torch.zeros(4).long()) == 0
+    assert RDL(1, 6, intra=0, norm=0, inter=1)(torch.rand(4, 6), torch.zeros(4).long()) == 0
 
 
 def test_every_centre_learns_from_the_classes_but_only_the_present_from_the_batch():
     labels = torch.tensor([0, 1, 1])
-    by_class, by_batch = rdl(4, 6), rdl(4, 6, negatives="batch")
+    by_class, by_batch = RDL(4, 6), RDL(4, 6, negatives="batch")
 
     for loss in (by_class, by_batch):
         loss(torch.rand(3, 6), labels).backward()
@@ -170,14 +170,14 @@ def test_every_centre_learns_from_the_classes_but_only_the_present_from_the_batc
 
 @pytest.mark.parametrize("term", ["intra", "inter", "norm"])
 def test_a_weight_of_zero_skips_the_term(term, monkeypatch):
-    loss = rdl(4, 6, **{term: 0})
+    loss = RDL(4, 6, **{term: 0})
     monkeypatch.setattr(loss, f"{term}_term", None)
 
     assert loss(torch.rand(3, 6), torch.tensor([0, 1, 1])).isfinite()
 
 
 def test_a_whole_weight_of_zero_gives_zero():
-    assert rdl(4, 6, weight=0)(torch.rand(3, 6), torch.tensor([0, 1, 1])) == 0
+    assert RDL(4, 6, weight=0)(torch.rand(3, 6), torch.tensor([0, 1, 1])) == 0
 
 
 @pytest.mark.parametrize(
@@ -191,4 +191,4 @@ def test_a_whole_weight_of_zero_gives_zero():
 )
 def test_a_senseless_argument_is_refused(arguments, options, rule):
     with pytest.raises(ValueError, match=rule):
-        rdl(*arguments, **options)
+        RDL(*arguments, **options)
