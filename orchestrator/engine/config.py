@@ -46,7 +46,7 @@ class ComponentSpec(Document):
 def _options(builder: Builder) -> dict[str, Any]:
     """The keyword-only parameters of a builder as pydantic fields."""
     is_class = isinstance(builder, type)
-    hints = get_type_hints(builder.__init__ if is_class else builder)  # type: ignore[misc]
+    hints = get_type_hints(builder.__init__ if is_class else builder)
     parameters = inspect.signature(builder).parameters.values()
     return {
         p.name: (hints[p.name], ... if p.default is p.empty else p.default)
