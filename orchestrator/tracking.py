@@ -37,6 +37,7 @@ TRIAL_TAG = "skeltune.trial"
 _NOTE = "mlflow.note.content"
 _PARENT_TAG = "mlflow.parentRunId"
 _LONGEST_PARAM = 6000
+_LONGEST_TAG = 5000
 _VARIED = "_varied"  # MLflow's compare page takes parameters in the order of their names
 _STATUS = {
     State.WAITING: "SCHEDULED",
@@ -130,9 +131,9 @@ class MlflowTracker:
     def _finish(self, status: str, summary: StudySummary) -> None:
         now = _now_ms()
         metrics = [Metric(key, value, now, 0) for key, value in summary.metrics.items()]
-        note = RunTag(_NOTE, summary.text)
-        self._client.log_batch(self.study_run_id, metrics=metrics, tags=[note])
-        self._client.set_experiment_tag(self.experiment_id, _NOTE, summary.text)
+        note = summary.text[:_LONGEST_TAG]
+        self._client.log_batch(self.study_run_id, metrics=metrics, tags=[RunTag(_NOTE, note)])
+        self._client.set_experiment_tag(self.experiment_id, _NOTE, note)
         for path in summary.artifacts:
             self._client.log_artifact(self.study_run_id, str(path))
         self._client.set_terminated(self.study_run_id, status)
@@ -209,7 +210,7 @@ class MlflowTracker:
     def _set_state(self, run_id: str, record: TrialRecord, status: str) -> None:
         tags = [RunTag("status", record.state.value)]
         if record.error:
-            tags.append(RunTag("error", record.error[-_LONGEST_PARAM:]))
+            tags.append(RunTag("error", record.error[-_LONGEST_TAG:]))
         metrics = []
         if record.result is not None:
             metrics = [
