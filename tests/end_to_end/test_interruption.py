@@ -23,10 +23,11 @@ def ended_trials(bench: Bench) -> set[str]:
     return {event["trial"] for event in bench.events() if event["event"] == "ended"}
 
 
-def test_after_kill_9_of_the_driver_the_same_command_finishes_the_study(long_bench: Bench) -> None:
-    bench, study = long_bench, long_bench.root / "studies/tiny.yaml"
+def test_after_kill_9_of_the_driver_the_same_command_finishes_the_study(bench: Bench) -> None:
+    bench.write_trial(epochs=12)
+    study = bench.root / "studies/tiny.yaml"
     process = bench.start("run", study, "--num-cpus", 1)
-    bench.wait_for(process, lambda: bench.count("ended") >= 1 and bench.count("epoch") >= 30)
+    bench.wait_for(process, lambda: bench.count("ended") >= 1 and bench.count("epoch") >= 15)
     bench.interrupt(process, signal.SIGKILL)
     finished, epochs_before = ended_trials(bench), bench.count("epoch")
 
@@ -37,17 +38,18 @@ def test_after_kill_9_of_the_driver_the_same_command_finishes_the_study(long_ben
     assert {run.info.status for run in bench.runs()} == {"FINISHED"}
     starts = Counter(e["trial"] for e in bench.events() if e["event"] == "started")
     assert all(starts[trial] == 1 for trial in finished)
-    assert bench.count("epoch") == 4 * 25
-    assert 30 <= epochs_before < 100
+    assert bench.count("epoch") == 4 * 12
+    assert 15 <= epochs_before < 48
     for run in runs:
         history = bench.client.get_metric_history(run.info.run_id, "train/loss")
-        assert sorted(metric.step for metric in history) == list(range(25))
+        assert sorted(metric.step for metric in history) == list(range(12))
 
 
-def test_a_resumed_trial_ends_as_an_undisturbed_one_does(long_bench: Bench) -> None:
-    bench, study = long_bench, long_bench.root / "studies/tiny.yaml"
+def test_a_resumed_trial_ends_as_an_undisturbed_one_does(bench: Bench) -> None:
+    bench.write_trial(epochs=12)
+    study = bench.root / "studies/tiny.yaml"
     process = bench.start("run", study, "--num-cpus", 1)
-    bench.wait_for(process, lambda: bench.count("epoch") >= 10)
+    bench.wait_for(process, lambda: bench.count("epoch") >= 6)
     bench.interrupt(process, signal.SIGKILL)
     bench.skeltune("run", study)
     whole = bench.write_study(study="undisturbed")
