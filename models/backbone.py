@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 
 from models.interface import InputShape, ModelOutput
+from models.persons import counted, draws_at_random, merge_absent
 from models.pointwise import projection
 
 Embedding = Literal["gap", "logits"]
@@ -55,14 +56,16 @@ class SpatialTemporalLayer(nn.Module):
 
 
 class DataNorm(nn.Module):
-    """Batch norm of every (person,) joint and channel over time; folds persons into the batch.
+    """Batch norm of every joint and channel over time; folds persons into the batch.
 
-    (N, C, T, V, M) -> (N*M, C, T, V). Each person has statistics of its own.
+    (N, C, T, V, M) -> (N*M, C, T, V). Each person slot has statistics of its own unless they
+    are `shared`.
     """
 
-    def __init__(self, shape: InputShape) -> None:
+    def __init__(self, shape: InputShape, *, shared: bool = False) -> None:
         super().__init__()
-        self.num_features = shape.num_persons * shape.num_joints * shape.num_channels
+        slots = 1 if shared else shape.num_persons
+        self.num_features = slots * shape.num_joints * shape.num_channels
         self.norm = nn.BatchNorm1d(self.num_features)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,8 +78,9 @@ class DataNorm(nn.Module):
 class SkeletonNetwork(nn.Module):
     """Data norm, `layers`, mean over T, V and M, dropout, linear classifier.
 
-    Absent persons (all zero) take part in the mean, as in the papers. The classifier's weight
-    starts with the deviation sqrt(2 / num_classes).
+    Absent persons (all zero) take part in the mean, as in the papers; where `present` tells of
+    them they are computed once. The classifier's weight starts with the deviation
+    sqrt(2 / num_classes).
     """
 
     def __init__(
@@ -87,22 +91,36 @@ class SkeletonNetwork(nn.Module):
         *,
         dropout: float = 0.0,
         embed: Embedding = "gap",
+        shared_data_norm: bool = False,
     ) -> None:
         super().__init__()
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
         self.embed = embed
         self.embedding_dim = feature_dim if embed == "gap" else shape.num_classes
-        self.data_norm = DataNorm(shape)
+        self.head_weights = {"main": 1.0}
+        self.data_norm = DataNorm(shape, shared=shared_data_norm)
         self.layers = nn.Sequential(*layers)
+        self.draws_at_random = draws_at_random(self.layers)
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(feature_dim, shape.num_classes)
-        nn.init.normal_(self.classifier.weight, std=math.sqrt(2 / shape.num_classes))
+        classifier = nn.Linear(feature_dim, shape.num_classes)
+        nn.init.normal_(classifier.weight, std=math.sqrt(2 / shape.num_classes))
+        self.classifiers = nn.ModuleDict({"main": classifier})
 
-    def forward(self, x: Tensor) -> ModelOutput:
-        persons = x.shape[-1]
-        maps = self.layers(self.data_norm(x))
-        feature = maps.mean((2, 3)).unflatten(0, (-1, persons)).mean(1)
-        logits = self.classifier(self.dropout(feature))
+    def forward(self, x: Tensor, present: Tensor | None = None) -> ModelOutput:
+        rows = self._pooled(self.data_norm(x), present)
+        feature = self.dropout(rows.view(len(x), -1, rows.shape[-1]).mean(1))
+        logits: Tensor = self.classifiers["main"](feature)
         embedding = feature if self.embed == "gap" else logits
         return ModelOutput(heads={"main": logits}, scores=logits, embedding=embedding)
+
+    def _pooled(self, rows: Tensor, present: Tensor | None) -> Tensor:
+        """The feature of every person, (N*M, D)."""
+        may_merge = not (self.training and self.draws_at_random)
+        merged = merge_absent(present) if may_merge else None
+        if merged is None:
+            maps: Tensor = self.layers(rows)
+            return maps.mean((2, 3))
+        with counted(self.layers, merged.counts):
+            maps = self.layers(rows[merged.kept])
+        return maps.mean((2, 3))[merged.place]

@@ -1,4 +1,16 @@
-"""What the engine gives to every model builder and what every model returns."""
+"""What the engine gives to every model builder and what every model returns.
+
+A model is a module with
+
+    forward(x, present=None) -> ModelOutput    x (N, C, T, V, M); present (N, M), bool
+    embedding_dim     D, the width of the embedding
+    classifiers       an `nn.ModuleDict`: the classifier of every head, which a loss may replace
+    head_weights      what each head's loss counts in training, by the names of the heads
+
+Where `present` is False the person's coordinates are zero in every frame; None means that it is
+not known. Only the time axis may have another length than `InputShape` says, and not for a model
+that is tied to it, which then raises ValueError.
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -25,7 +37,8 @@ class InputShape:
 class ModelOutput(NamedTuple):
     """Every head's logits (N, K) are supervised; `scores` (N, K) is what inference uses.
 
-    `embedding` (N, D) feeds the embedding losses; D is the model's `embedding_dim`.
+    `embedding` (N, D) feeds the embedding losses. Of a model with one head it is what the
+    classifier is given, unless an option says otherwise.
     """
 
     heads: dict[str, Tensor]

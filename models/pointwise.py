@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from models.persons import BodyNorm
+
 
 def init_conv(conv: nn.Conv2d) -> None:
     """Kaiming normal over the fan-out, bias zero."""
@@ -70,4 +72,4 @@ def projection(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     if in_channels == out_channels and stride == 1:
         return nn.Identity()
     conv = Pointwise(in_channels, out_channels, stride=stride)
-    return nn.Sequential(conv, nn.BatchNorm2d(out_channels))
+    return nn.Sequential(conv, BodyNorm(out_channels))

@@ -6,6 +6,7 @@ Legend: N batch (persons folded in), C channels, T frames, V joints, T' = ceil(T
 import torch
 from torch import Tensor, nn
 
+from models.persons import BodyNorm
 from models.pointwise import Pointwise, init_conv
 
 NUM_PLAIN_BRANCHES = 2  # max pooling and the strided shortcut, beside one branch a dilation
@@ -28,7 +29,7 @@ class MultiScaleTemporalConv(nn.Module):
         self.branch_width = channels // num_branches(dilations)
         entries = len(kernels) * (len(dilations) + 1)
         self.entry = Pointwise(channels, self.branch_width, copies=entries)
-        self.entry_norm = nn.BatchNorm2d(self.entry.out_channels)
+        self.entry_norm = BodyNorm(self.entry.out_channels)
         self.convs = nn.ModuleList(
             _dilated_conv(self.branch_width, kernel, dilation, stride)
             for dilation in dilations
@@ -36,7 +37,7 @@ class MultiScaleTemporalConv(nn.Module):
         )
         self.pool = nn.MaxPool2d((3, 1), stride=(stride, 1), padding=(1, 0))
         self.shortcut = Pointwise(channels, self.branch_width, copies=len(kernels), stride=stride)
-        self.exit_norm = nn.BatchNorm2d(len(kernels) * channels)
+        self.exit_norm = BodyNorm(len(kernels) * channels)
         for norm in (self.entry_norm, self.exit_norm):
             nn.init.normal_(norm.weight, 1, 0.02)
 

@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from models.persons import BodyNorm
 from models.pointwise import Pointwise, SubsetPointwise, projection, subset_product
 
 Activation = Literal["tanh", "sigmoid", "hardswish"]
@@ -120,7 +121,7 @@ class TopologyUnit(nn.Module):
     def __init__(self, conv: TopologyGraphConv, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.conv = conv
-        self.norm = nn.BatchNorm2d(out_channels)
+        self.norm = BodyNorm(out_channels)
         nn.init.constant_(self.norm.weight, 1e-6)
         self.shortcut = projection(in_channels, out_channels, stride=1)
 

@@ -151,7 +151,9 @@ def test_the_classifier_starts_wide():
     torch.manual_seed(0)
     network = MODELS["ctrgcn"](input_shape(num_classes=10))
 
-    assert network.classifier.weight.std().item() == pytest.approx(math.sqrt(0.2), rel=0.05)
+    assert network.classifiers["main"].weight.std().item() == pytest.approx(
+        math.sqrt(0.2), rel=0.05
+    )
 
 
 def test_the_data_norm_orders_persons_joints_and_channels():

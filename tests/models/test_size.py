@@ -62,7 +62,7 @@ def test_every_layer_has_the_published_number_of_parameters(name):
 
     assert tuple(num_parameters(layer) for layer in network.layers) == LAYER_PARAMETERS[name]
     assert num_parameters(network.data_norm) == 300
-    assert num_parameters(network.classifier) == 15420
+    assert num_parameters(network.classifiers) == 15420
 
 
 @pytest.mark.parametrize(("name", "options", "giga_macs"), MACS)
