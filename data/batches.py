@@ -24,6 +24,7 @@ from data.streams import to_stream
 from data.transform import (
     ClipTransform,
     Frames,
+    Normalization,
     draw,
     epoch_generator,
     linear_maps,
@@ -34,11 +35,16 @@ __all__ = ["Batch", "ClipBatches", "ClipTransform"]
 
 
 class Batch(NamedTuple):
-    """x (N, C, T, V, M) float32, labels (N,) int64, clips (N,) int64: indices into the store."""
+    """x (N, C, T, V, M) float32, labels (N,) int64, clips (N,) int64: indices into the store.
+
+    present (N, M) bool: whether the person has a coordinate other than zero anywhere in the whole
+    clip as it is stored; where it is False, x is exactly zero. None if no clip lacks a person.
+    """
 
     x: Tensor
     labels: Tensor
     clips: Tensor
+    present: Tensor | None
 
 
 class EpochPlan(NamedTuple):
@@ -87,7 +93,9 @@ class ClipBatches:
         self._starts = torch.from_numpy(starts)
         self._clips = torch.tensor(clips, device=device)
         self._labels = torch.from_numpy(store.labels[clips]).to(device)
-        self._flat = _load_frames(store, clips, centred=transform.normalize != "none").to(device)
+        frames, has_person = _load_frames(store, clips, transform.normalize)
+        self._flat = frames.to(device)
+        self._has_person = None if has_person.all() else has_person.to(device)
         self._evaluation_plan = None if train else self._plan(None)
 
     def __len__(self) -> int:
@@ -130,7 +138,8 @@ class ClipBatches:
             maps, offset = self._to_unit_range(order, maps)
         x = _apply(torch.cat([maps, offset], dim=2), x).contiguous()
         x = to_stream(x, self._transform.stream, self._info.edges)
-        return Batch(x, self._labels[clips], self._clips[clips])
+        present = None if self._has_person is None else self._has_person[clips]
+        return Batch(x, self._labels[clips], self._clips[clips], present)
 
     def _sampled(self, frames: Frames, part: slice) -> Tensor:
         """The output frames before their map, (N, C + 1, T, V, M)."""
@@ -173,18 +182,25 @@ def _check_sizes(
         )
 
 
-def _load_frames(store: ArrayStore, clips: IntArray, *, centred: bool) -> Tensor:
-    """The frames of the clips and their presence, (F, C + 1, V, M), on the CPU."""
+def _load_frames(
+    store: ArrayStore, clips: IntArray, normalize: Normalization
+) -> tuple[Tensor, Tensor]:
+    """The frames of the clips and their presence, (F, C + 1, V, M), and whether each clip has each
+    person, (n, M), on the CPU."""
     begins, ends = store.offsets[clips], store.offsets[clips + 1]
     spans = zip(begins, ends, strict=True)
     frames = np.concatenate([store.frames[begin:end] for begin, end in spans])
     present = (frames != 0).any(axis=-1, keepdims=True)
-    if centred:
-        lengths = ends - begins
+    lengths = ends - begins
+    has_person = np.logical_or.reduceat(present.any(axis=(2, 3)), np.cumsum(lengths) - lengths)
+    if normalize == "center_frames":
+        frames -= frames[:, :1, store.info.origin_joint, None] * present
+    elif normalize != "none":
         origins = _find_origins(frames, present, lengths, store.info)
         frames -= np.repeat(origins, lengths, axis=0)[:, None, None] * present
     marked = np.concatenate([frames, present.astype(np.float32)], axis=-1)
-    return torch.from_numpy(np.ascontiguousarray(marked.transpose(0, 3, 2, 1)))
+    channels_first = np.ascontiguousarray(marked.transpose(0, 3, 2, 1))
+    return torch.from_numpy(channels_first), torch.from_numpy(has_person)
 
 
 def _find_origins(

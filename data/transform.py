@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from data.streams import Stream
+
+Normalization = Literal["center", "center_frames", "minmax", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +37,12 @@ class ClipTransform:
         Rx x. `scale` multiplies the coordinates in training by one uniform draw per clip.
     normalize
         center: the origin joint of the first person, in the first frame of the whole clip that
-        has it, becomes the origin. minmax: then, after rotation and scale, each coordinate axis is
-        mapped to [-1, 1] over all present joints of the whole clip (CTR-GCN on NW-UCLA). An axis
-        without extent becomes 0. Absent (all-zero) joints stay zero under every choice.
+        has it, becomes the origin. center_frames: the same joint of the first person becomes the
+        origin in every frame, but in frames without it nothing moves (2s-AGCN, MS-G3D, HCN): the
+        walk through the room is lost. minmax: center; then, after rotation and scale, each
+        coordinate axis is mapped to [-1, 1] over all present joints of the whole clip (CTR-GCN on
+        NW-UCLA). An axis without extent becomes 0. Absent (all-zero) joints stay zero under every
+        choice.
     """
 
     stream: Stream = "joint"
@@ -48,7 +53,7 @@ class ClipTransform:
     eval_crop: float = 1.0
     rotation_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
     scale: tuple[float, float] = (1.0, 1.0)
-    normalize: Literal["center", "minmax", "none"] = "center"
+    normalize: Normalization = "center"
 
     def __post_init__(self) -> None:
         self._check_choices()
@@ -68,9 +73,9 @@ class ClipTransform:
 
     def _check_choices(self) -> None:
         choices = {
-            "stream": ("joint", "bone", "joint_motion", "bone_motion"),
+            "stream": get_args(Stream),
             "sampling": ("crop_resize", "random_frames"),
-            "normalize": ("center", "minmax", "none"),
+            "normalize": get_args(Normalization),
         }
         for field, known in choices.items():
             value = getattr(self, field)

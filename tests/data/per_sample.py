@@ -16,7 +16,9 @@ def transform_clip(
     """skeleton (T, M, V, C) to (C, clip_len, V, M); `draws` is None in evaluation."""
     x = skeleton.astype(np.float32)
     present = (x != 0).any(axis=-1, keepdims=True)
-    if transform.normalize != "none":
+    if transform.normalize == "center_frames":
+        x = np.stack([frame - frame[0, info.origin_joint] for frame in x]) * present
+    elif transform.normalize != "none":
         x = (x - _origin(x, present, info)) * present
     if draws is not None:
         x = x @ _linear_map(transform, draws, row).T

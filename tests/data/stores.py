@@ -35,6 +35,15 @@ def make_clip(length: int, number: int = 0, **changes: object) -> Clip:
     return clip._replace(**changes)
 
 
+def make_pair_clip(length: int, number: int, persons: tuple[int, ...]) -> Clip:
+    """A clip of the chain with these persons; the second is there in the first frame alone."""
+    clip = make_clip(length, number)
+    clip.skeleton[0, 1] = clip.skeleton[0, 0, ::-1]
+    for absent in {0, 1} - set(persons):
+        clip.skeleton[:, absent] = 0.0
+    return clip
+
+
 def make_store(root: Path, clips: list[Clip], info: DatasetInfo = CHAIN) -> ArrayStore:
     folder = root / info.name
     folder.mkdir(parents=True)

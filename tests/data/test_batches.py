@@ -9,10 +9,12 @@ from data.batches import Batch, ClipBatches, ClipTransform
 from data.store import ArrayStore
 from data.transform import draw, epoch_generator
 from tests.data.per_sample import transform_clip
-from tests.data.stores import CHAIN, make_clip, make_store
+from tests.data.stores import CHAIN, make_clip, make_pair_clip, make_store
 
 CPU = torch.device("cpu")
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
+NORMALIZATIONS = ("center", "center_frames", "minmax", "none")
+PERSONS = [(0,), (0, 1), (1,), (0, 1), (0,)]
 AUGMENTED = ClipTransform(
     clip_len=12, crop_min_frames=2, rotation_deg=(60.0, 40.0, 20.0), scale=(0.5, 1.5), eval_crop=0.8
 )
@@ -31,7 +33,8 @@ def make_batches(store: ArrayStore, transform: ClipTransform, **changes: object)
 
 
 def joined(batches: ClipBatches, epoch: int = 0) -> Batch:
-    return Batch(*(torch.cat(parts) for parts in zip(*batches.epoch(epoch), strict=True)))
+    columns = zip(*batches.epoch(epoch), strict=True)
+    return Batch(*(None if parts[0] is None else torch.cat(parts) for parts in columns))
 
 
 def clip_frames(store: ArrayStore, clip: int) -> np.ndarray:
@@ -39,7 +42,7 @@ def clip_frames(store: ArrayStore, clip: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("sampling", ["crop_resize", "random_frames"])
-@pytest.mark.parametrize("normalize", ["center", "minmax", "none"])
+@pytest.mark.parametrize("normalize", NORMALIZATIONS)
 @pytest.mark.parametrize("stream", ["joint", "bone_motion"])
 def test_training_batches_equal_the_per_sample_pipeline(
     store: ArrayStore, sampling: str, normalize: str, stream: str
@@ -57,7 +60,7 @@ def test_training_batches_equal_the_per_sample_pipeline(
 
 
 @pytest.mark.parametrize("sampling", ["crop_resize", "random_frames"])
-@pytest.mark.parametrize("normalize", ["center", "minmax", "none"])
+@pytest.mark.parametrize("normalize", NORMALIZATIONS)
 @pytest.mark.parametrize("stream", ["joint", "bone_motion"])
 def test_evaluation_batches_equal_the_per_sample_pipeline(
     store: ArrayStore, sampling: str, normalize: str, stream: str
@@ -163,18 +166,48 @@ def test_the_length_is_the_number_of_batches(
     assert len(batches) == len(sizes)
 
 
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> ArrayStore:
+    clips = [make_pair_clip(6 + number, number, who) for number, who in enumerate(PERSONS)]
+    return make_store(tmp_path_factory.mktemp("pairs"), clips)
+
+
+def pair_batches(pairs: ArrayStore, clips: list[int], **options: object) -> ClipBatches:
+    transform = replace(AUGMENTED, crop=(0.2, 0.4), **options)
+    return ClipBatches(
+        pairs, np.array(clips), transform, batch_size=4, device=CPU, seed=0, train=True, repeat=2
+    )
+
+
 @pytest.mark.parametrize("stream", STREAMS)
-@pytest.mark.parametrize("normalize", ["center", "minmax", "none"])
-def test_an_absent_person_stays_zero(store: ArrayStore, normalize: str, stream: str) -> None:
-    transform = replace(AUGMENTED, normalize=normalize, stream=stream)
+@pytest.mark.parametrize("normalize", NORMALIZATIONS)
+@pytest.mark.parametrize("sampling", ["crop_resize", "random_frames"])
+def test_a_person_absent_from_the_whole_clip_is_marked_and_stays_zero(
+    pairs: ArrayStore, stream: str, normalize: str, sampling: str
+) -> None:
+    options = {"stream": stream, "normalize": normalize, "sampling": sampling}
 
-    x = joined(make_batches(store, transform)).x
+    batch = joined(pair_batches(pairs, [4, 0, 3, 2], **options))
 
-    assert not x[..., 1].any()
-    assert x[..., 0].any()
+    expected = [[person in PERSONS[clip] for person in (0, 1)] for clip in batch.clips.tolist()]
+    assert batch.present.tolist() == expected
+    persons = batch.x.permute(0, 4, 1, 2, 3)
+    assert not persons[~batch.present].any()
+    assert persons[batch.present].any()
 
 
-@pytest.mark.parametrize("normalize", ["center", "minmax", "none"])
+def test_presence_is_left_out_where_no_clip_lacks_a_person(
+    pairs: ArrayStore, synthetic_store: ArrayStore
+) -> None:
+    single = ClipBatches(
+        synthetic_store, np.arange(5), AUGMENTED, batch_size=5, device=CPU, seed=0, train=False
+    )
+
+    assert joined(single).present is None
+    assert joined(pair_batches(pairs, [1, 3])).present is None
+
+
+@pytest.mark.parametrize("normalize", NORMALIZATIONS)
 def test_an_absent_joint_stays_zero(store: ArrayStore, normalize: str) -> None:
     transform = replace(AUGMENTED, normalize=normalize, sampling="random_frames")
 
@@ -184,7 +217,7 @@ def test_an_absent_joint_stays_zero(store: ArrayStore, normalize: str) -> None:
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-@pytest.mark.parametrize("normalize", ["center", "minmax", "none"])
+@pytest.mark.parametrize("normalize", NORMALIZATIONS)
 @pytest.mark.parametrize("sampling", ["crop_resize", "random_frames"])
 @pytest.mark.parametrize("train", [True, False])
 def test_clips_of_one_frame_are_repeated(
@@ -217,6 +250,23 @@ def test_centring_takes_the_first_frame_that_has_the_origin_joint(tmp_path: Path
     assert not x[0, :, 2, CHAIN.origin_joint, 0].any()
     expected = clip.skeleton[3, 0] - clip.skeleton[2, 0, CHAIN.origin_joint]
     np.testing.assert_allclose(x[0, :, 3, :, 0].T, expected, atol=1e-6)
+
+
+def test_centring_frames_moves_each_frame_that_has_the_origin_joint(tmp_path: Path) -> None:
+    clip = make_pair_clip(6, 0, (0, 1))
+    clip.skeleton[2, 0, CHAIN.origin_joint] = 0.0
+    store = make_store(tmp_path, [clip])
+    transform = ClipTransform(clip_len=6, normalize="center_frames")
+
+    batches = ClipBatches(
+        store, np.array([0]), transform, batch_size=1, device=CPU, seed=0, train=False
+    )
+
+    x = joined(batches).x[0].permute(1, 3, 2, 0).numpy()
+    expected = clip.skeleton - clip.skeleton[:, :1, CHAIN.origin_joint, None]
+    np.testing.assert_allclose(x[:5, 0], expected[:5, 0], atol=1e-6)
+    np.testing.assert_allclose(x[0, 1], expected[0, 1], atol=1e-6)
+    assert not x[1:, 1].any()
 
 
 @pytest.mark.parametrize("train", [True, False])
