@@ -7,8 +7,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from losses.center import draw_centers
+from losses.direction import direction
 from losses.precision import at_least_float32, full_precision
 
 Mode = Literal["paper", "released"]
@@ -46,11 +47,6 @@ class RDL(nn.Module):
         eps: float = 1e-12,
     ) -> None:
         super().__init__()
-        if num_classes < 1 or embedding_dim < 1:
-            raise ValueError(
-                "num_classes and embedding_dim must be at least 1, "
-                f"got num_classes={num_classes}, embedding_dim={embedding_dim}"
-            )
         if eps <= 0:
             raise ValueError(f"eps must be positive, got {eps}")
         if mode == "released" and negatives != "class":
@@ -61,7 +57,7 @@ class RDL(nn.Module):
         self.mode = mode
         self.negatives = negatives
         self.eps = eps
-        self.centers = nn.Parameter(torch.randn(num_classes, embedding_dim))
+        self.centers = nn.Parameter(draw_centers(num_classes, embedding_dim))
 
     def forward(self, embedding: Tensor, labels: Tensor) -> Tensor:
         """The scalar loss of embeddings (N, D) with labels (N,)."""
@@ -79,7 +75,7 @@ class RDL(nn.Module):
             return total * self.weight
 
     def intra_term(self, x: Tensor, labels: Tensor) -> Tensor:
-        own = 1 - (F.normalize(x) * F.normalize(self.centers[labels])).sum(1)
+        own = 1 - (direction(x) * direction(self.centers[labels])).sum(1)
         if self.mode == "released":
             return own.pow(4).clamp(*RELEASED_CLAMP).mean()  # squared twice
         return own.square().mean()
@@ -103,7 +99,7 @@ class RDL(nn.Module):
         return squared.clamp(*RELEASED_CLAMP).mean() if self.mode == "released" else squared.mean()
 
     def _cosine_distances(self, x: Tensor) -> Tensor:
-        cosines: Tensor = F.normalize(x) @ F.normalize(self.centers).T
+        cosines: Tensor = direction(x) @ direction(self.centers).T
         return 1 - cosines  # N K
 
     def _released_inter(self, x: Tensor, labels: Tensor) -> Tensor:

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -41,6 +43,37 @@ def test_logits_have_the_golden_gradient(label, gamma, margin, expected):
 
     assert logits.grad.tolist() == pytest.approx(expected, abs=6e-13)
     assert logits.grad.sum().item() == pytest.approx(0, abs=1e-15)
+
+
+@pytest.mark.parametrize(("gamma", "margin"), SETTINGS)
+@pytest.mark.parametrize("combine", ["add", "mul"])
+def test_the_gradient_is_the_derived_one(gamma, margin, combine):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(6, generator=generator, dtype=torch.float64).requires_grad_()
+
+    loss_of(logits, 2, gamma, margin, combine).backward()
+
+    p = logits.detach().softmax(0)
+    own, a = p[2], math.expm1(margin)
+    q = 1 - own
+    slope = a * own * q / (1 + a * q)  # of SM along the own logit, negative
+    in_focus = own.log() - (torch.log1p(a * q) if combine == "mul" else 0)
+    slope = slope * q**gamma if combine == "mul" else slope
+    of_own = -(q ** (gamma + 1)) + gamma * own * q**gamma * in_focus - slope
+    expected = -p / q * of_own
+    expected[2] = of_own
+    torch.testing.assert_close(logits.grad, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("margin", [0.4, 0.6, 5.0])
+def test_the_gradient_of_smce_is_that_of_a_softmax_with_a_lowered_target(margin):
+    logits = torch.tensor([2.0, 1, 0, -1], dtype=torch.float64, requires_grad=True)
+
+    loss_of(logits, 1, 0.0, margin).backward()
+
+    target = torch.eye(4, dtype=torch.float64)[1]
+    expected = (logits.detach() - margin * target).softmax(0) - target
+    torch.testing.assert_close(logits.grad, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(("gamma", "margin"), SETTINGS)
