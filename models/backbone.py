@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from models.interface import InputShape, ModelOutput
+from models.interface import InputShape, ModelOutput, SkeletonModel
 from models.persons import counted, draws_at_random, merge_absent
 from models.pointwise import projection
 
@@ -75,7 +75,7 @@ class DataNorm(nn.Module):
         return normed.view(-1, v, c, t).permute(0, 2, 3, 1).contiguous()
 
 
-class SkeletonNetwork(nn.Module):
+class SkeletonNetwork(SkeletonModel):
     """Data norm, `layers`, mean over T, V and M, dropout, linear classifier.
 
     Absent persons (all zero) take part in the mean, as in the papers; where `present` tells of

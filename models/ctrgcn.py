@@ -1,10 +1,8 @@
 """CTR-GCN: channel-wise topology refinement graph convolution (arXiv 2107.12213)."""
 
-from torch import nn
-
 from models.backbone import Embedding
 from models.graphs import Distance, Graph
-from models.interface import InputShape
+from models.interface import InputShape, SkeletonModel
 from models.mdrgcn import mdrgcn
 
 
@@ -20,7 +18,7 @@ def ctrgcn(
     distance: Distance = "truncated",
     embed: Embedding = "gap",
     dropout: float = 0.0,
-) -> nn.Module:
+) -> SkeletonModel:
     """CTR-GCN: the network that MDR-GCN extends, so built as its special case.
 
     No attention unless `cvsta`, the topology compares joints by subtraction, one MS-TCN of

@@ -1,21 +1,12 @@
 """What the engine gives to every model builder and what every model returns.
 
-A model is a module with
-
-    forward(x, present=None) -> ModelOutput    x (N, C, T, V, M); present (N, M), bool
-    embedding_dim     D, the width of the embedding
-    classifiers       an `nn.ModuleDict`: the classifier of every head, which a loss may replace
-    head_weights      what each head's loss counts in training, by the names of the heads
-
-Where `present` is False the person's coordinates are zero in every frame; None means that it is
-not known. Only the time axis may have another length than `InputShape` says, and not for a model
-that is tied to it, which then raises ValueError.
+Legend: N clips, C channels, T frames, V joints, M persons, K classes, D embedding.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -44,3 +35,24 @@ class ModelOutput(NamedTuple):
     heads: dict[str, Tensor]
     scores: Tensor
     embedding: Tensor
+
+
+class SkeletonModel(nn.Module):
+    """What a model builder returns.
+
+    embedding_dim: D
+    classifiers: the classifier of every head, which a loss may replace
+    head_weights: what each head's loss counts in training
+    """
+
+    embedding_dim: int
+    classifiers: nn.ModuleDict
+    head_weights: dict[str, float]
+
+    def forward(self, x: Tensor, present: Tensor | None = None) -> ModelOutput:
+        """x (N, C, T, V, M); present (N, M), bool: where False the person is zero in every frame.
+
+        None means that it is not known. Frames may be more or fewer than `InputShape` says, unless
+        the model is tied to their number and raises ValueError.
+        """
+        raise NotImplementedError

@@ -6,7 +6,7 @@ from torch import nn
 
 from models.backbone import Embedding, LayerPlan, SkeletonNetwork, SpatialTemporalLayer, plan_layers
 from models.graphs import Distance, Graph, build_adjacency
-from models.interface import InputShape
+from models.interface import InputShape, SkeletonModel
 from models.temporal import MultiScaleTemporalConv, check_temporal_options
 from models.topology import (
     Activation,
@@ -42,7 +42,7 @@ def mdrgcn(
     distance: Distance = "truncated",
     embed: Embedding = "gap",
     dropout: float = 0.0,
-) -> nn.Module:
+) -> SkeletonModel:
     """MDR-GCN with the paper's ablations as options.
 
     Args:

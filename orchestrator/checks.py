@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.errors import Problem, SpecError
-from orchestrator.engine.summary import ModelSummary, build_model, input_shape, summarize
+from orchestrator.engine.network import ModelSummary, build_model, input_shape, summarize
 from orchestrator.planning import Planner
 from orchestrator.spec import Changes, Study, objective_problems
 

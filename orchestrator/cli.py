@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli_models import models_app, weights_app
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -26,6 +28,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="Prepare and inspect data sets.")
 app.add_typer(data_app, name="data")
+app.add_typer(models_app, name="models")
+app.add_typer(weights_app, name="weights")
 
 StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
 StudyName = Annotated[str, typer.Argument(help="name of a study, or its file")]
@@ -270,9 +274,9 @@ def _home() -> Home:
 
 
 def _console() -> Console:
-    from rich.console import Console
+    from orchestrator.view import plain_console
 
-    return Console() if sys.stdout.isatty() else Console(width=140)
+    return plain_console()
 
 
 def _services(

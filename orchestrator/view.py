@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -105,6 +106,11 @@ class View:
         if fresh <= 0:
             return None
         return (time.monotonic() - self._opened) / fresh * (total - done)
+
+
+def plain_console() -> Console:
+    """Wide enough for tables where the output is not a terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=140)
 
 
 def show_table(console: Console, table: Table) -> None:

@@ -15,7 +15,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from data import DATASETS
 from data.batches import ClipTransform
@@ -123,6 +130,29 @@ class LossSpec(Document):
     )
 
 
+class WeightsFile(Document):
+    """Saved weights, held to their content: the trial's identity has the digest, not the path."""
+
+    file: Path
+    sha256: str = Field("", description="of the content; filled in when the file is read")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, given: Any) -> Any:
+        return {"file": given} if isinstance(given, str | Path) else given
+
+    @model_validator(mode="after")
+    def _read_digest(self) -> WeightsFile:
+        if self.sha256:
+            return self
+        path = self.file.expanduser().resolve()
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ValueError(f"cannot read {path}: {error.strerror}") from None
+        return WeightsFile(file=path, sha256=digest)
+
+
 class TrialConfig(Document):
     """One configuration to be trained once with one seed."""
 
@@ -138,6 +168,9 @@ class TrialConfig(Document):
     clip_grad_norm: float | None = Field(None, gt=0)
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     compile: bool = False
+    init_weights: WeightsFile | None = Field(
+        None, description="start from the weights of this file (`skeltune weights import`)"
+    )
     seed: int = Field(0, ge=0, lt=2**31)
     select_on: Literal["val", "test", "none"] = Field(
         "val",
@@ -178,7 +211,10 @@ class TrialConfig(Document):
 
     def digest(self, data_digest: str) -> str:
         """The trial's identity: 12 hexadecimal digits over configuration, seed and data."""
-        text = json.dumps([self.plain(), data_digest], sort_keys=True)
+        content = self.plain()
+        if self.init_weights is not None:
+            content["init_weights"] = self.init_weights.sha256
+        text = json.dumps([content, data_digest], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -11,33 +11,52 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from data.batches import ClipBatches
+from models.interface import ModelOutput
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores (n, classes) of the clips (n,) of one split and what they are worth."""
+    """Scores (n, classes) of the clips (n,) of one split and what they are worth.
+
+    `heads` has the logits of every head of a model with several.
+    """
 
     clips: NDArray[np.int64]
     labels: NDArray[np.int64]
     scores: NDArray[np.float32]
+    heads: dict[str, NDArray[np.float32]]
     metrics: dict[str, float]
     per_class: list[float | None]
 
 
 @torch.no_grad()
 def evaluate(model: nn.Module, batches: ClipBatches, precision: torch.autocast) -> Evaluation:
-    """Top-1, top-5, mean class accuracy (in percent) and cross-entropy of the model's scores."""
+    """Top-1, top-5, mean class accuracy (in percent) and cross-entropy of the model's scores.
+
+    Of a model with several heads also each head's top-1, as `top1_HEAD`.
+    """
     model.eval()
-    scores, labels, clips = [], [], []
+    outputs, labels, clips = [], [], []
     for batch in batches.epoch(0):
         with precision:
-            scores.append(model(batch.x).scores.float())
+            output: ModelOutput = model(batch.x, batch.present)
+        outputs.append({_SCORES: output.scores.float(), **_several(output.heads)})
         labels.append(batch.labels)
         clips.append(batch.clips)
-    return _measured(torch.cat(clips), torch.cat(labels), torch.cat(scores))
+    scores = {name: torch.cat([output[name] for output in outputs]) for name in outputs[0]}
+    return _measured(torch.cat(clips), torch.cat(labels), scores.pop(_SCORES), scores)
 
 
-def _measured(clips: Tensor, labels: Tensor, scores: Tensor) -> Evaluation:
+_SCORES = ""  # no head has this name
+
+
+def _several(heads: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: logits.float() for name, logits in heads.items()} if len(heads) > 1 else {}
+
+
+def _measured(
+    clips: Tensor, labels: Tensor, scores: Tensor, heads: dict[str, Tensor]
+) -> Evaluation:
     per_class = class_accuracy(labels, scores)
     present = [share for share in per_class if share is not None]
     metrics = {
@@ -45,9 +64,15 @@ def _measured(clips: Tensor, labels: Tensor, scores: Tensor) -> Evaluation:
         "top5": top_k(labels, scores, 5),
         "mean_class": sum(present) / len(present),
         "loss": functional.cross_entropy(scores, labels).item(),
+        **{f"top1_{name}": top_k(labels, logits, 1) for name, logits in heads.items()},
     }
     return Evaluation(
-        clips.cpu().numpy(), labels.cpu().numpy(), scores.cpu().numpy(), metrics, per_class
+        clips.cpu().numpy(),
+        labels.cpu().numpy(),
+        scores.cpu().numpy(),
+        {name: logits.cpu().numpy() for name, logits in heads.items()},
+        metrics,
+        per_class,
     )
 
 

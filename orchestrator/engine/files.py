@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,11 +91,17 @@ def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]
 
 
 def save_predictions(
-    path: Path, clips: list[str], labels: NDArray[np.int64], scores: NDArray[np.float32]
+    path: Path,
+    clips: list[str],
+    labels: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    heads: Mapping[str, NDArray[np.float32]],
 ) -> None:
-    """Clip names (n,), labels (n,), scores (n, classes)."""
+    """Clip names (n,), labels (n,), scores (n, classes), those of each head as `scores_HEAD`."""
+    arrays: dict[str, Any] = {"clips": np.array(clips), "labels": labels, "scores": scores}
+    arrays |= {f"scores_{name}": logits for name, logits in heads.items()}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, clips=np.array(clips), labels=labels, scores=scores)
+    np.savez_compressed(buffer, **arrays)
     write_bytes(path, buffer.getvalue())
 
 

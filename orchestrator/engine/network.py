@@ -1,17 +1,23 @@
-"""What a model costs: parameters and multiply-accumulate operations."""
+"""The network of a trial: built from its configuration, and what it costs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from data.dataset import DatasetInfo
+from losses import LOSSES
+from losses.margin import MarginLoss
 from models import MODELS
-from models.interface import InputShape
+from models.interface import InputShape, SkeletonModel
 from orchestrator.engine.config import TrialConfig, transform_of
+from orchestrator.engine.files import load_state
+from orchestrator.engine.memory import peak_bytes
 
 
 @dataclass(frozen=True)
@@ -34,22 +40,102 @@ def input_shape(config: TrialConfig, info: DatasetInfo) -> InputShape:
     )
 
 
-def build_model(config: TrialConfig, info: DatasetInfo) -> nn.Module:
-    """The model of the configuration, weights drawn from its seed; ValueError of the builder."""
+def build_model(config: TrialConfig, info: DatasetInfo) -> SkeletonModel:
+    """The model of the configuration, weights drawn from its seed, or from `init_weights`.
+
+    A margin loss puts its own classifier in place of the model's linear one. Raises ValueError
+    where the options, the loss or the weights do not fit.
+    """
     torch.manual_seed(config.seed)
-    model: nn.Module = MODELS[config.model.name](input_shape(config, info), **config.model.args)
+    model = MODELS[config.model.name](input_shape(config, info), **config.model.args)
+    loss = build_classification(config)
+    if isinstance(loss, MarginLoss):
+        replace_classifiers(model, loss, len(info.classes))
+    if config.init_weights is not None:
+        load_weights(model, config.init_weights.file)
     return model
 
 
+def build_classification(config: TrialConfig) -> nn.Module:
+    spec = config.loss.classification
+    loss: nn.Module = LOSSES["classification"][spec.name](**spec.args)
+    return loss
+
+
+def replace_classifiers(model: SkeletonModel, loss: MarginLoss, num_classes: int) -> None:
+    """Raise ValueError if the loss needs the one feature that the model's classifier is given."""
+    widths = {head: _width(linear) for head, linear in model.classifiers.items()}
+    if loss.takes_embedding and list(widths.values()) != [model.embedding_dim]:
+        raise ValueError(
+            f"{type(loss).__name__} needs a model with one head whose input is the embedding, got "
+            f"heads {', '.join(widths)} and an embedding of {model.embedding_dim} channels"
+        )
+    for head, width in widths.items():
+        model.classifiers[head] = loss.make_classifier(width, num_classes)
+
+
+def _width(classifier: nn.Module) -> int:
+    assert isinstance(classifier, nn.Linear)
+    return classifier.in_features
+
+
+def load_weights(model: nn.Module, path: Path, *, whole: bool = False) -> None:
+    """Weights saved by a trial or by `skeltune weights import`.
+
+    A classifier for other classes stays as it is, unless the `whole` model has to fit; every other
+    name and shape has to agree, else ValueError.
+    """
+    given: dict[str, Tensor] = load_state(path)["model"]
+    own = model.state_dict()
+    named = (f"{key} {tuple(own[key].shape)}, missing" for key in own.keys() - given.keys())
+    extra = (f"{key} {tuple(given[key].shape)}, extra" for key in given.keys() - own.keys())
+    other = (
+        f"{key} {tuple(own[key].shape)}, got {tuple(given[key].shape)}"
+        for key in own.keys() & given.keys()
+        if own[key].shape != given[key].shape
+    )
+    may_differ = () if whole else ("classifiers.",)
+    wrong = sorted(text for text in (*named, *extra, *other) if not text.startswith(may_differ))
+    if wrong:
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise ValueError(f"{path} does not fit the model: {'; '.join(wrong[:5])}{more}")
+    fits = {key: given[key] for key in own if key in given and given[key].shape == own[key].shape}
+    model.load_state_dict(own | fits)
+
+
 def summarize(model: nn.Module, shape: InputShape) -> ModelSummary:
-    """Counted on a copy-free forward pass of one clip of zeros in evaluation mode."""
-    parameter = next(model.parameters())
-    size = (1, shape.num_channels, shape.num_frames, shape.num_joints, shape.num_persons)
-    clip = torch.zeros(size, device=parameter.device)
+    """Counted in a forward pass of one clip, all persons present, in evaluation mode."""
     was_training = model.training
     model.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(clip)
+    with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=_CPU_ATTENTION) as counter:
+        model(one_clip(model, shape))
     model.train(was_training)
     num_params = sum(p.numel() for p in model.parameters() if p.requires_grad)
     return ModelSummary(num_params, counter.get_total_flops() // 2)
+
+
+def peak_activation_bytes(model: nn.Module, shape: InputShape) -> int:
+    """The most that tensors take at a time in a training forward pass of one clip.
+
+    That is what is kept for the backward pass, and the largest passing tensors on top; weights and
+    input do not count.
+    """
+    clip = one_clip(model, shape)
+    with peak_bytes() as peak:
+        model.train()(clip)
+    return peak()
+
+
+def one_clip(model: nn.Module, shape: InputShape) -> Tensor:
+    parameter = next(model.parameters())
+    size = (1, shape.num_channels, shape.num_frames, shape.num_joints, shape.num_persons)
+    return torch.ones(size, dtype=parameter.dtype, device=parameter.device)
+
+
+def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    flops: int = sdpa_flop_count(query, key, value)  # type: ignore[no-untyped-call]
+    return flops
+
+
+# the counter knows the attention kernels of CUDA, but not that of the CPU
+_CPU_ATTENTION = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}

@@ -59,6 +59,11 @@ def step(
     return _warmed(lambda epoch: gamma ** sum(epoch >= m for m in milestones), warmup_epochs)
 
 
+def exponential(epochs: int, *, gamma: float = 0.98, warmup_epochs: int = 0) -> Schedule:
+    """The rate of epoch e (0-based) is gamma ** e."""
+    return _warmed(lambda epoch: gamma ** math.floor(epoch), warmup_epochs)
+
+
 def cosine(epochs: int, *, warmup_epochs: int = 0, final: float = 0.0) -> Schedule:
     """Half a cosine from 1 to `final` after the warm-up, falling with every step."""
 
@@ -84,5 +89,6 @@ OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {"sgd": sgd, "adam": ada
 LR_SCHEDULES: dict[str, Callable[..., Schedule]] = {
     "constant": constant,
     "step": step,
+    "exponential": exponential,
     "cosine": cosine,
 }

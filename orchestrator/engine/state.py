@@ -12,10 +12,15 @@ from torch import Tensor, nn, optim
 from data.batches import ClipBatches
 from data.store import ArrayStore
 from losses import LOSSES
-from models.interface import ModelOutput
+from models.interface import ModelOutput, SkeletonModel
 from orchestrator.engine.config import TrialConfig, transform_of
+from orchestrator.engine.network import (
+    build_classification,
+    build_model,
+    input_shape,
+    summarize,
+)
 from orchestrator.engine.optim import LR_SCHEDULES, OPTIMIZERS, Schedule
-from orchestrator.engine.summary import build_model, input_shape, summarize
 
 EpochMetrics = dict[str, float]
 
@@ -26,8 +31,8 @@ class TrialState:
 
     config: TrialConfig
     device: torch.device
-    model: nn.Module
-    step_model: Callable[[Tensor], ModelOutput]
+    model: SkeletonModel
+    step_model: Callable[[Tensor, Tensor | None], ModelOutput]
     classification: nn.Module
     embedding: nn.Module | None
     optimizers: list[optim.Optimizer]
@@ -43,6 +48,7 @@ class TrialState:
         """Plain values and tensors: loadable with `weights_only`."""
         return {
             "model": self.model.state_dict(),
+            "classification": self.classification.state_dict(),
             "embedding": self.embedding.state_dict() if self.embedding else None,
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "history": self.history,
@@ -52,6 +58,7 @@ class TrialState:
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         self.model.load_state_dict(saved["model"])
+        self.classification.load_state_dict(saved["classification"])
         if self.embedding is not None:
             self.embedding.load_state_dict(saved["embedding"])
         for optimizer, content in zip(self.optimizers, saved["optimizers"], strict=True):
@@ -86,16 +93,21 @@ def split_batches(
         repeat=spec.repeat,
         drop_last=config.drop_last,
     )
-    held_out = ClipBatches(
+    return fit, eval_batches(config, store, device, config.eval_split)
+
+
+def eval_batches(
+    config: TrialConfig, store: ArrayStore, device: torch.device, split: str
+) -> ClipBatches:
+    return ClipBatches(
         store,
-        store.split(spec.protocol, config.eval_split),
-        transform,
+        store.split(config.data.protocol, split),
+        transform_of(config.data),
         batch_size=config.eval_batch_size,
         device=device,
         seed=config.seed,
         train=False,
     )
-    return fit, held_out
 
 
 def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) -> TrialState:
@@ -114,13 +126,12 @@ def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) ->
         embedding = builder(len(store.info.classes), model.embedding_dim, **spec.args).to(device)
         if centers := list(embedding.parameters()):
             optimizers.append(optim.SGD(centers, lr=config.loss.center_lr or base_lr))
-    loss = config.loss.classification
     return TrialState(
         config=config,
         device=device,
         model=model,
         step_model=torch.compile(model) if config.compile else model,
-        classification=LOSSES["classification"][loss.name](**loss.args).to(device),
+        classification=build_classification(config).to(device),
         embedding=embedding,
         optimizers=optimizers,
         schedule=LR_SCHEDULES[config.lr_schedule.name](config.epochs, **config.lr_schedule.args),

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from losses.margin import MarginLoss
 from torch import Tensor, nn
 
-from data.batches import ClipBatches
+from data.batches import Batch, ClipBatches
 from data.store import ArrayStore, ensure_store
+from models.interface import ModelOutput
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.documents import dump_yaml, read_mapping
 from orchestrator.engine.errors import DivergedError, SkelTuneError
@@ -117,7 +119,7 @@ def train_one_epoch(state: TrialState, batches: ClipBatches, epoch: int) -> Epoc
     num_clips, lr = 0, state.base_lr
     for step, batch in enumerate(batches.epoch(epoch)):
         lr = state.base_lr * state.schedule(epoch + step / len(batches))
-        loss, scores = train_step(state, batch.x, batch.labels, lr)
+        loss, scores = train_step(state, batch, lr)
         size = len(batch.labels)
         hits = (scores.argmax(dim=1) == batch.labels).sum()
         totals += torch.stack([loss.double() * size, hits.double()])
@@ -137,16 +139,13 @@ def train_one_epoch(state: TrialState, batches: ClipBatches, epoch: int) -> Epoc
     }
 
 
-def train_step(state: TrialState, x: Tensor, labels: Tensor, lr: float) -> tuple[Tensor, Tensor]:
+def train_step(state: TrialState, batch: Batch, lr: float) -> tuple[Tensor, Tensor]:
     """One update of the network and of the centres; the total loss and the scores."""
     for group in state.optimizers[0].param_groups:
         group["lr"] = lr
     with state.autocast:
-        output = state.step_model(x)
-    losses = [state.classification(head.float(), labels) for head in output.heads.values()]
-    loss = torch.stack(losses).sum()
-    if state.embedding is not None:
-        loss = loss + state.embedding(output.embedding.float(), labels)
+        output = state.step_model(batch.x, batch.present)
+    loss = total_loss(state, output, batch.labels)
     for optimizer in state.optimizers:
         optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -155,6 +154,23 @@ def train_step(state: TrialState, x: Tensor, labels: Tensor, lr: float) -> tuple
     for optimizer in state.optimizers:
         optimizer.step()
     return loss.detach(), output.scores.detach()
+
+
+def total_loss(state: TrialState, output: ModelOutput, labels: Tensor) -> Tensor:
+    """The weighted sum over the heads, and the loss on the embedding."""
+    embedding = output.embedding.float()
+    takes_embedding = isinstance(state.classification, MarginLoss) and (
+        state.classification.takes_embedding
+    )
+    extra = (embedding,) if takes_embedding else ()
+    weights = state.model.head_weights
+    losses = [
+        weights[head] * state.classification(logits.float(), labels, *extra)
+        for head, logits in output.heads.items()
+    ]
+    if state.embedding is not None:
+        losses.append(state.embedding(embedding, labels))
+    return torch.stack(losses).sum()
 
 
 def require_finite(state: TrialState, loss_sum: Tensor, epoch: int, step: int) -> None:
@@ -200,7 +216,9 @@ def keep_if_best(
     state.best_epoch = int(metrics["epoch"])
     state.per_class = evaluation.per_class
     names = [store.names[clip] for clip in evaluation.clips]
-    save_predictions(files.predictions, names, evaluation.labels, evaluation.scores)
+    save_predictions(
+        files.predictions, names, evaluation.labels, evaluation.scores, evaluation.heads
+    )
     save_state(files.best, {"model": state.model.state_dict(), "epoch": state.best_epoch})
 
 

@@ -115,8 +115,10 @@ def test_a_misspelt_option_of_a_nullable_component_is_told_with_the_known_ones()
 
 
 def test_an_unknown_component_is_told_with_those_of_its_table():
+    known = ", ".join(MODELS)
+
     assert problems_of({"model.name": "mdrgc"}) == {
-        "model": "unknown name; did you mean 'mdrgcn'? known: ctrgcn, mdrgcn"
+        "model": f"unknown name; did you mean 'mdrgcn'? known: {known}"
     }
 
 

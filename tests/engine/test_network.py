@@ -4,7 +4,7 @@ from torch import nn
 
 from data.store import ArrayStore
 from models.interface import InputShape
-from orchestrator.engine.summary import build_model, input_shape, summarize
+from orchestrator.engine.network import build_model, input_shape, summarize
 from tests.engine.trials import make_config
 
 SHAPE = InputShape(5, 3, 4, 2, 1, ((1, 0),), 0)

