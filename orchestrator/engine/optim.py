@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from torch import nn, optim
+from torch import optim
+from torch.optim.optimizer import ParamsT
 
 Schedule = Callable[[float], float]
 
 
 def sgd(
-    parameters: Iterable[nn.Parameter],
+    parameters: ParamsT,
     *,
     lr: float = 0.1,
     momentum: float = 0.9,
@@ -24,7 +25,7 @@ def sgd(
 
 
 def adam(
-    parameters: Iterable[nn.Parameter],
+    parameters: ParamsT,
     *,
     lr: float = 1e-3,
     betas: tuple[float, float] = (0.9, 0.999),
@@ -35,7 +36,7 @@ def adam(
 
 
 def adamw(
-    parameters: Iterable[nn.Parameter],
+    parameters: ParamsT,
     *,
     lr: float = 1e-3,
     betas: tuple[float, float] = (0.9, 0.999),

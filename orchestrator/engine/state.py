@@ -12,6 +12,7 @@ from torch import Tensor, nn, optim
 from data.batches import ClipBatches
 from data.store import ArrayStore
 from losses import LOSSES
+from losses.margin import MarginLoss
 from models.interface import ModelOutput, SkeletonModel
 from orchestrator.engine.config import TrialConfig, transform_of
 from orchestrator.engine.network import (
@@ -118,7 +119,9 @@ def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) ->
     torch.backends.cudnn.allow_tf32 = config.precision != "fp32"
     model = build_model(config, store.info).to(device)
     summary = summarize(model, input_shape(config, store.info))
-    optimizers = [OPTIMIZERS[config.optimizer.name](model.parameters(), **config.optimizer.args)]
+    classification = build_classification(config).to(device)
+    groups = parameter_groups(model, classification)
+    optimizers = [OPTIMIZERS[config.optimizer.name](groups, **config.optimizer.args)]
     base_lr = config.optimizer.args["lr"]
     embedding = None
     if (spec := config.loss.embedding) is not None:
@@ -131,7 +134,7 @@ def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) ->
         device=device,
         model=model,
         step_model=torch.compile(model) if config.compile else model,
-        classification=build_classification(config).to(device),
+        classification=classification,
         embedding=embedding,
         optimizers=optimizers,
         schedule=LR_SCHEDULES[config.lr_schedule.name](config.epochs, **config.lr_schedule.args),
@@ -139,3 +142,13 @@ def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) ->
         autocast=torch.autocast(device.type, torch.bfloat16, config.precision == "bf16"),
         summary=asdict(summary),
     )
+
+
+def parameter_groups(model: SkeletonModel, classification: nn.Module) -> list[dict[str, Any]]:
+    """All parameters; the classifiers of a margin loss, whose scale means nothing, do not decay."""
+    if not isinstance(classification, MarginLoss):
+        return [{"params": list(model.parameters())}]
+    undecayed = list(model.classifiers.parameters())
+    known = set(map(id, undecayed))
+    others = [parameter for parameter in model.parameters() if id(parameter) not in known]
+    return [{"params": others}, {"params": undecayed, "weight_decay": 0.0}]

@@ -63,6 +63,16 @@ def test_sphereface_is_refused_where_its_feature_is_not_the_embedding(store: Arr
         build_model(with_loss("sphereface", model=DUALHEAD), store.info)
 
 
+def test_weight_decay_leaves_the_classifier_of_a_margin_loss_alone(store: ArrayStore):
+    state = build_state(with_loss("lace", **{"optimizer.weight_decay": 0.1}), store, CPU)
+
+    decayed, undecayed = state.optimizers[0].param_groups
+    assert (decayed["weight_decay"], undecayed["weight_decay"]) == (0.1, 0.0)
+    own = set(map(id, state.model.classifiers.parameters()))
+    assert {id(parameter) for parameter in undecayed["params"]} == own
+    assert len(decayed["params"]) + len(own) == len(list(state.model.parameters()))
+
+
 @pytest.mark.parametrize(
     "loss",
     [
