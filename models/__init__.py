@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from torch import nn
-
 from models.ctrgcn import ctrgcn
+from models.interface import SkeletonModel
 from models.mdrgcn import mdrgcn
+from models.slnl import slnl
 
-MODELS: dict[str, Callable[..., nn.Module]] = {
+MODELS: dict[str, Callable[..., SkeletonModel]] = {
     "ctrgcn": ctrgcn,
     "mdrgcn": mdrgcn,
+    "slnl": slnl,
 }
