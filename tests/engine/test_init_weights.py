@@ -41,7 +41,7 @@ def test_a_classifier_for_other_classes_stays_fresh(finished: Finished, store, t
 def test_weights_of_another_model_are_refused_with_keys_and_shapes(finished: Finished, store):
     config = starting_from(finished.files.best, **{"model.width": 8})
 
-    with pytest.raises(ValueError, match=r"layers\.0\..* \(8,\), got \(4,\) .* more"):
+    with pytest.raises(ValueError, match=r"layers\.0\..* \(24, 3\), got \(12, 3\).* more"):
         build_model(config, store.info)
 
 

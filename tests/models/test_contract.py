@@ -24,9 +24,16 @@ SMALL = {
     "agcn": {"width": 8},
     "ctrgcn": {"width": 8},
     "mdrgcn": {"width": 8},
+    "slnl": {
+        "channels": (4, 8),
+        "new_joints": 4,
+        "coordinate_systems": 2,
+        "num_slnl_blocks": 1,
+        "dropout": 0.0,
+    },
     "stgcn": {"width": 8, "dropout": 0.0},
 }
-TIED_TO_THEIR_LENGTH: set[str] = set()
+TIED_TO_THEIR_LENGTH = {"slnl"}
 PRESENT = torch.tensor([[True, False], [True, True], [True, False]])
 
 

@@ -9,6 +9,7 @@ from models import MODELS
 from models.persons import merge_absent
 from tests.models.test_contract import SHAPE, build
 
+LEAVING_ABSENT_ONES_OUT = {"slnl"}
 PRESENT = torch.tensor([[True, False], [True, True], [True, False], [True, False], [False, True]])
 
 
@@ -35,7 +36,7 @@ def test_one_absent_person_saves_nothing():
     assert merge_absent(torch.tensor([[True, False], [True, True]])) is None
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in LEAVING_ABSENT_ONES_OUT])
 def test_merging_changes_neither_values_nor_gradients_nor_statistics(name):
     full = build(name).double()
     for parameter in full.parameters():
@@ -44,7 +45,8 @@ def test_merging_changes_neither_values_nor_gradients_nor_statistics(name):
     x = clips_with(PRESENT)
 
     for model, present in ((full, None), (merged, PRESENT)):
-        model(x, present).scores.square().sum().backward()
+        heads = model(x, present).heads.values()
+        torch.stack([head.square().sum() for head in heads]).sum().backward()
 
     largest = max(parameter.grad.abs().max().item() for parameter in full.parameters())
     for a, b in zip(full.parameters(), merged.parameters(), strict=True):
