@@ -104,6 +104,7 @@ def test_ray_would_ship_exactly_our_packages(tmp_path: Path) -> None:
     sources = {
         str(path.relative_to(CHECKOUT))
         for folder in SHIPPED
-        for path in (CHECKOUT / folder).rglob("*.py")
+        for path in (CHECKOUT / folder).rglob("*")
+        if path.suffix in {".py", ".txt"}
     }
     assert shipped == sources
