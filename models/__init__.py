@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
+from models.agcn import agcn
 from models.ctrgcn import ctrgcn
 from models.interface import SkeletonModel
 from models.mdrgcn import mdrgcn
 from models.slnl import slnl
 
 MODELS: dict[str, Callable[..., SkeletonModel]] = {
+    "agcn": agcn,
     "ctrgcn": ctrgcn,
     "mdrgcn": mdrgcn,
     "slnl": slnl,
