@@ -7,10 +7,12 @@ from models.ctrgcn import ctrgcn
 from models.interface import SkeletonModel
 from models.mdrgcn import mdrgcn
 from models.slnl import slnl
+from models.stgcn import stgcn
 
 MODELS: dict[str, Callable[..., SkeletonModel]] = {
     "agcn": agcn,
     "ctrgcn": ctrgcn,
     "mdrgcn": mdrgcn,
     "slnl": slnl,
+    "stgcn": stgcn,
 }

@@ -30,6 +30,7 @@ class AdaptiveGraphConv(nn.Module):
         super().__init__()
         subsets = len(adjacency)
         self.num_subsets = subsets
+        self.adjacency: Tensor
         self.register_buffer("adjacency", adjacency.to(torch.get_default_dtype()))
         self.learnt = nn.Parameter(torch.full_like(self.adjacency, 1e-6))
         width = out_channels // EMBEDDING_SHARE
@@ -50,7 +51,8 @@ class AdaptiveGraphConv(nn.Module):
         """S (N, K, V, V); its columns sum to one."""
         both = self.embeddings(x).view(len(x), 2, self.num_subsets, -1, x.shape[-1])
         theta, phi = both.unbind(1)  # N K E*T V
-        return (theta.mT @ phi / theta.shape[2]).softmax(2)
+        products: Tensor = theta.mT @ phi / theta.shape[2]
+        return products.softmax(2)
 
 
 class TemporalConv(nn.Module):

@@ -35,11 +35,11 @@ def fill_golden(module: nn.Module) -> nn.Module:
     module.double().eval()
     for part in module.modules():
         if isinstance(part, Pointwise):
-            _fill(part.weight, part.bias, part.copies)
+            fill(part.weight, part.bias, part.copies)
         elif isinstance(part, SubsetPointwise):
-            _fill(part.weight.flatten(0, 1), part.bias.flatten(), len(part.weight))
+            fill(part.weight.flatten(0, 1), part.bias.flatten(), len(part.weight))
         elif isinstance(part, nn.Conv2d | nn.Linear):
-            _fill(part.weight, part.bias)
+            fill(part.weight, part.bias)
         elif isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
             part.reset_parameters()
         elif isinstance(part, TopologyGraphConv):
@@ -48,7 +48,7 @@ def fill_golden(module: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def _fill(weight: Tensor, bias: Tensor, copies: int = 1) -> None:
+def fill(weight: Tensor, bias: Tensor, copies: int = 1) -> None:
     k = torch.arange(weight.numel() // copies, dtype=torch.float64).repeat(copies)
     fan_in = math.prod(weight.shape[1:])
     weight.copy_((torch.cos(1.1 * k + 0.5) / math.sqrt(fan_in)).view_as(weight))
