@@ -4,8 +4,6 @@ Legend: N batch (persons folded in), C channels in, C' out, E embedding channels
 T frames, V joints (v source, w target).
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +11,7 @@ from models.backbone import Embedding, LayerPlan, SkeletonNetwork, SpatialTempor
 from models.graphs import Distance, Graph, build_adjacency
 from models.interface import InputShape, SkeletonModel
 from models.persons import BodyNorm
-from models.pointwise import Pointwise, init_conv
+from models.pointwise import Pointwise, SummedPointwise, init_conv
 from models.topology import TopologyUnit
 
 EMBEDDING_SHARE = 4
@@ -35,17 +33,13 @@ class AdaptiveGraphConv(nn.Module):
         self.learnt = nn.Parameter(torch.full_like(self.adjacency, 1e-6))
         width = out_channels // EMBEDDING_SHARE
         self.embeddings = Pointwise(in_channels, width, copies=2 * subsets)
-        self.weight = nn.Parameter(torch.empty(out_channels, subsets * in_channels))
-        self.bias = nn.Parameter(torch.zeros(subsets, out_channels))
-        nn.init.normal_(self.weight, std=math.sqrt(2 / (out_channels * in_channels * subsets)))
+        self.values = SummedPointwise(in_channels, out_channels, subsets)
 
     def forward(self, x: Tensor) -> Tensor:
-        n, _, t, v = x.shape
         adjacency = self.adjacency + self.learnt + self._attention(x)  # N K V V
-        gathered = (x.flatten(1, 2).unsqueeze(1) @ adjacency).view(n, -1, t * v)  # N K*C T*V
-        weight = self.weight.to(x.dtype).expand(n, -1, -1)
-        bias = self.bias.sum(0).to(x.dtype)[:, None].expand(n, -1, -1)
-        return torch.baddbmm(bias, weight, gathered).view(n, -1, t, v)
+        gathered = x.flatten(1, 2).unsqueeze(1) @ adjacency  # N K C*T V
+        y: Tensor = self.values(gathered.view(len(x), -1, *x.shape[2:]))
+        return y
 
     def _attention(self, x: Tensor) -> Tensor:
         """S (N, K, V, V); its columns sum to one."""

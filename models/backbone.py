@@ -80,7 +80,7 @@ class SkeletonNetwork(SkeletonModel):
 
     Absent persons (all zero) take part in the mean, as in the papers; where `present` tells of
     them they are computed once. The classifier's weight starts with the deviation
-    sqrt(2 / num_classes).
+    sqrt(2 / num_classes), or as `nn.Linear` does if `default_classifier`.
     """
 
     def __init__(
@@ -92,6 +92,7 @@ class SkeletonNetwork(SkeletonModel):
         dropout: float = 0.0,
         embed: Embedding = "gap",
         shared_data_norm: bool = False,
+        default_classifier: bool = False,
     ) -> None:
         super().__init__()
         if not 0 <= dropout < 1:
@@ -104,7 +105,8 @@ class SkeletonNetwork(SkeletonModel):
         self.draws_at_random = draws_at_random(self.layers)
         self.dropout = nn.Dropout(dropout)
         classifier = nn.Linear(feature_dim, shape.num_classes)
-        nn.init.normal_(classifier.weight, std=math.sqrt(2 / shape.num_classes))
+        if not default_classifier:
+            nn.init.normal_(classifier.weight, std=math.sqrt(2 / shape.num_classes))
         self.classifiers = nn.ModuleDict({"main": classifier})
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> ModelOutput:

@@ -7,6 +7,9 @@ from torch import nn
 from models.backbone import Embedding, LayerPlan, SkeletonNetwork, SpatialTemporalLayer, plan_layers
 from models.graphs import Distance, Graph, build_adjacency
 from models.interface import InputShape, SkeletonModel
+from models.joint_attention import JointAttention
+from models.learnable_gc import LearnableGraphConv
+from models.self_attention_gc import SelfAttentionGraphConv
 from models.temporal import MultiScaleTemporalConv, check_temporal_options
 from models.topology import (
     Activation,
@@ -19,6 +22,7 @@ from models.topology import (
 )
 
 MidChannels = Literal["ratio", "equal", "const"]
+GraphConv = Literal["ctr_gc", "sa_gc", "learnable"]
 
 FIRST_LAYER_MID_CHANNELS = 8
 
@@ -38,6 +42,9 @@ def mdrgcn(
     pair: Pair = "add",
     share_spatial: bool = True,
     alpha_per: AlphaSharing = "layer",
+    graph_conv: GraphConv = "ctr_gc",
+    joint_attention: bool = False,
+    joint_attention_reduction: int = 4,
     graph: Graph = "digraph",
     distance: Distance = "truncated",
     embed: Embedding = "gap",
@@ -59,16 +66,27 @@ def mdrgcn(
         pair: how the dynamic topology combines two joints (eq. 5).
         share_spatial: one spatial vector for attention and topology (paper), or one each.
         alpha_per: one scale of the dynamic topology a layer (released code) or a subset.
+        graph_conv: CTR-GC; InfoGCN's SA-GC; or a learnt adjacency alone (table III). The last two
+            have no CVSTA, and the options of attention and topology mean nothing to them.
+        joint_attention: EfficientGCN's ST-JointAtt at the end of every layer (table III).
+        joint_attention_reduction: channels of a layer / channels of its bottleneck.
         graph: how the skeleton becomes the three adjacency subsets.
         distance: of `graph: stgcn_spatial`, see `graphs.stgcn_spatial`.
         embed: the embedding is the pooled feature (released code) or the logits (text).
         dropout: before the classifier.
 
     Raises:
-        ValueError: on a width the temporal branches cannot share, or sizes out of range.
+        ValueError: on a width the temporal branches cannot share, sizes out of range, or CVSTA in
+            a graph convolution that has none.
     """
     check_temporal_options(width, temporal_kernels, dilations)
-    _check_positive(cvsta_ratio=cvsta_ratio, c_mid_channels=c_mid_channels)
+    _check_positive(
+        cvsta_ratio=cvsta_ratio,
+        c_mid_channels=c_mid_channels,
+        joint_attention_reduction=joint_attention_reduction,
+    )
+    if cvsta and graph_conv != "ctr_gc":
+        raise ValueError(f"cvsta must be false unless graph_conv is ctr_gc, got {graph_conv}")
     adjacency = build_adjacency(graph, distance, shape.edges, shape.centre, shape.num_joints)
     options = TopologyOptions(
         cvsta=cvsta,
@@ -79,14 +97,25 @@ def mdrgcn(
         alpha_per=alpha_per,
     )
 
-    def layer(plan: LayerPlan) -> nn.Module:
+    def spatial(plan: LayerPlan) -> nn.Module:
+        channels = plan.in_channels, plan.out_channels
+        if graph_conv == "sa_gc":
+            return SelfAttentionGraphConv(*channels, shape.num_joints, num_heads=len(adjacency))
+        if graph_conv == "learnable":
+            return LearnableGraphConv(*channels, adjacency)
         mid = _mid_channels(plan, c_mid, cvsta_ratio, c_mid_channels)
-        conv = TopologyGraphConv(plan.in_channels, plan.out_channels, mid, adjacency, options)
-        spatial = TopologyUnit(conv, plan.in_channels, plan.out_channels)
-        temporal = MultiScaleTemporalConv(
-            plan.out_channels, temporal_kernels, dilations, plan.stride
-        )
-        return SpatialTemporalLayer(spatial, temporal, plan)
+        return TopologyGraphConv(*channels, mid, adjacency, options)
+
+    def temporal(plan: LayerPlan) -> nn.Module:
+        channels = plan.out_channels
+        conv = MultiScaleTemporalConv(channels, temporal_kernels, dilations, plan.stride)
+        if not joint_attention:
+            return conv
+        return nn.Sequential(conv, JointAttention(channels, joint_attention_reduction))
+
+    def layer(plan: LayerPlan) -> nn.Module:
+        unit = TopologyUnit(spatial(plan), plan.in_channels, plan.out_channels)
+        return SpatialTemporalLayer(unit, temporal(plan), plan)
 
     plans = plan_layers(shape.num_channels, width)
     layers = [layer(plan) for plan in plans]

@@ -49,6 +49,7 @@ class BodyNorm(nn.BatchNorm2d):
         assert self.num_batches_tracked is not None
         assert self.momentum is not None
         self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+        num_values = num_values.to(var.dtype)  # whole numbers would be divided in single precision
         unbiased = var * (num_values / (num_values - 1))
         self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
         self.num_batches_tracked.add_(1)

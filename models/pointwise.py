@@ -40,12 +40,7 @@ class Pointwise(nn.Module):
         nn.init.normal_(self.weight, std=math.sqrt(2 / out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x[:, :, :: self.stride]
-        n, _, t, v = x.shape
-        # in the dtype of x before it is expanded, else autocast would cast a copy for every sample
-        weight = self.weight.to(x.dtype).expand(n, -1, -1)
-        bias = self.bias.to(x.dtype)[:, None].expand(n, -1, -1)
-        return torch.baddbmm(bias, weight, x.flatten(2)).view(n, self.out_channels, t, v)
+        return _pointwise(x[:, :, :: self.stride], self.weight, self.bias)
 
 
 class SubsetPointwise(nn.Module):
@@ -59,6 +54,32 @@ class SubsetPointwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return subset_product(self.weight, x, self.bias)
+
+
+class SummedPointwise(nn.Module):
+    """The sum of a 1x1 convolution of every subset's own input: (N, K*C, T, V) -> (N, C', T, V).
+
+    `weight` (C', K*C) has the subsets side by side, `bias` (K, C') keeps theirs apart. The weight
+    starts with the deviation sqrt(2 / (C' * C * K)), the bias at zero.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, num_subsets: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(out_channels, num_subsets * in_channels))
+        self.bias = nn.Parameter(torch.zeros(num_subsets, out_channels))
+        nn.init.normal_(self.weight, std=math.sqrt(2 / self.weight.numel()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _pointwise(x, self.weight, self.bias.sum(0))
+
+
+def _pointwise(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """weight (C', C) @ x (N, C, T, V) + bias (C',)."""
+    n, _, t, v = x.shape
+    # in the dtype of x before they are expanded, else autocast would cast a copy for every sample
+    weight = weight.to(x.dtype).expand(n, -1, -1)
+    bias = bias.to(x.dtype)[:, None].expand(n, -1, -1)
+    return torch.baddbmm(bias, weight, x.flatten(2)).view(n, -1, t, v)
 
 
 def subset_product(weight: Tensor, x: Tensor, offset: Tensor) -> Tensor:

@@ -4,15 +4,16 @@ Legend: N batch (persons folded in), C channels in or out, R middle channels, K 
 V joints (u target, w source).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from models.aggregation import Factors, aggregate, aggregate_maps
 from models.persons import BodyNorm
-from models.pointwise import Pointwise, SubsetPointwise, projection, subset_product
+from models.pointwise import Pointwise, SubsetPointwise, projection
 
 Activation = Literal["tanh", "sigmoid", "hardswish"]
 HeadOrder = Literal["act_conv", "conv_act"]
@@ -79,46 +80,52 @@ class TopologyGraphConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         target, source, *separate = self._joint_vectors(x)
         features = _split_channels(self.features(x), self.num_subsets)  # N K C' T V
-        if self.options.cvsta:
-            features = features * self._attention(x, separate[0] if separate else source)
-        by_subset: Tensor = features @ self._transposed_topology(target, source)
-        return by_subset.sum(1)
+        pairs = self._pairs(target, source)
+        spread = self._spread(x, separate[0] if separate else source)
+        if self.options.head_order == "conv_act":
+            return aggregate_maps(features, *self._activated_maps(pairs, spread))
+        return aggregate(features, *self._factors(pairs, spread))
 
     def _joint_vectors(self, x: Tensor) -> tuple[Tensor, ...]:
         vectors = self.joint_vectors(x.mean(2, keepdim=True)).squeeze(2)
         return _split_channels(vectors, self.num_vectors, self.num_subsets).unbind(1)  # N K R V
 
-    def _transposed_topology(self, target: Tensor, source: Tensor) -> Tensor:
-        """A + alpha * B as (N, K, C', w, u), the order that the product needs."""
+    def _pairs(self, target: Tensor, source: Tensor) -> Tensor:
+        """p_q[u] +- p_s[w] as (N, K, R, w, u), the order that the aggregation needs."""
         target, source = target.unsqueeze(-2), source.unsqueeze(-1)
-        adjacency = self.adjacency.mT
-        pairs = target + source if self.options.pair == "add" else target - source
-        if self.options.head_order == "conv_act":
-            dynamic: Tensor = self.activation(self.topology_head(pairs))
-            return adjacency.unsqueeze(1) + self.alpha.unsqueeze(-1) * dynamic
-        # alpha and A go into the product: the topology is the largest tensor of the late layers
-        weight = self.alpha * self.topology_head.weight
-        offset = adjacency.flatten(1).unsqueeze(1) + self.alpha * self.topology_head.bias
-        return subset_product(weight, self.activation(pairs), offset)
+        return target + source if self.options.pair == "add" else target - source
 
-    def _attention(self, x: Tensor, spatial: Tensor) -> Tensor:
-        """CVSTA's S (N, K, C', T, V)."""
-        frames: Tensor = self.frame_vectors(x.mean(3, keepdim=True))
-        outer = _split_channels(frames, self.num_subsets) * spatial.unsqueeze(-2)  # N K R T V
-        if self.options.head_order == "conv_act":
-            attention: Tensor = self.activation(self.attention_head(outer))
-        else:
-            attention = self.attention_head(self.activation(outer))
-        return attention
+    def _spread(self, x: Tensor, spatial: Tensor) -> Tensor | None:
+        """CVSTA's p_t * p_s (N, K, R, T, V)."""
+        if not self.options.cvsta:
+            return None
+        frames = self.frame_vectors(x.mean(3, keepdim=True))
+        return _split_channels(frames, self.num_subsets) * spatial.unsqueeze(-2)
+
+    def _factors(self, pairs: Tensor, spread: Tensor | None) -> Iterator[Factors]:
+        """Topology A + alpha * W_g sigma(pairs) and attention W_a sigma(spread), as factors."""
+        head = self.topology_head
+        offset = self.adjacency.mT.flatten(1).unsqueeze(1) + self.alpha * head.bias
+        yield Factors(self.alpha * head.weight, self.activation(pairs).flatten(3), offset)
+        if spread is not None:
+            head = self.attention_head
+            yield Factors(head.weight, self.activation(spread).flatten(3), head.bias)
+
+    def _activated_maps(self, pairs: Tensor, spread: Tensor | None) -> Iterator[Tensor]:
+        """Topology A + alpha * sigma(W_g pairs) and attention sigma(W_a spread)."""
+        dynamic = self.activation(self.topology_head(pairs))
+        yield self.adjacency.mT.unsqueeze(1) + self.alpha.unsqueeze(-1) * dynamic
+        if spread is not None:
+            yield self.activation(self.attention_head(spread))
 
 
 class TopologyUnit(nn.Module):
-    """TopologyGraphConv, batch norm, shortcut and ReLU: (N, C, T, V) -> (N, C', T, V).
+    """Graph convolution, batch norm, shortcut and ReLU: (N, C, T, V) -> (N, C', T, V).
 
     The batch norm's weight starts at 1e-6: a fresh unit is almost its shortcut.
     """
 
-    def __init__(self, conv: TopologyGraphConv, in_channels: int, out_channels: int) -> None:
+    def __init__(self, conv: nn.Module, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.conv = conv
         self.norm = BodyNorm(out_channels)
@@ -126,8 +133,8 @@ class TopologyUnit(nn.Module):
         self.shortcut = projection(in_channels, out_channels, stride=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.norm(self.conv(x)) + self.shortcut(x)
-        return out.relu()
+        out: Tensor = self.norm(self.conv(x))
+        return out.add_(self.shortcut(x)).relu_()
 
 
 def _split_channels(x: Tensor, *sizes: int) -> Tensor:

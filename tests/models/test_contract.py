@@ -23,7 +23,9 @@ SHAPE = InputShape(
 SMALL = {
     "agcn": {"width": 8},
     "ctrgcn": {"width": 8},
+    "dualhead": {"width": 6, "fine_width": 3, "gcn_scales": 2, "g3d_scales": 2},
     "mdrgcn": {"width": 8},
+    "msg3d": {"width": 6, "gcn_scales": 2, "g3d_scales": 2},
     "slnl": {
         "channels": (4, 8),
         "new_joints": 4,
@@ -203,6 +205,7 @@ def test_every_value_of_every_switch_trains(name, option, value):
 
 
 ALLOWING = {
+    ("dualhead", "embed_when_equal", False): {"fine_width": 6},
     ("mdrgcn", "graph_conv", "sa_gc"): {"cvsta": False},
     ("mdrgcn", "graph_conv", "learnable"): {"cvsta": False},
 }
