@@ -100,8 +100,8 @@ class _FactorGradients:
         """The gradient of a map (b, C, L)."""
         weight, inner, offset = self._factors
         self._inner[rows, k] = torch.bmm(weight[k].mT.expand(len(grad_map), -1, -1), grad_map)
-        self._weight[k] += torch.bmm(grad_map, inner[rows, k].mT).sum(0)
-        self._offset[k] += grad_map.sum_to_size(offset[k].shape)
+        self._weight[k] += _over_rows(torch.bmm(grad_map, inner[rows, k].mT))
+        self._offset[k] += _over_rows(grad_map).sum_to_size(offset[k].shape)
 
     def parts(self) -> Factors:
         return Factors(self._weight, self._inner, self._offset)
@@ -118,6 +118,11 @@ def _map(factors: Factors, rows: slice, k: int) -> Tensor:
         part[k].expand(len(inner), -1, -1) for part in (factors.offset, factors.weight)
     )
     return torch.baddbmm(offset, weight, inner)
+
+
+def _over_rows(x: Tensor) -> Tensor:
+    """The sum, without a copy where there is one row."""
+    return x[0] if len(x) == 1 else x.sum(0)
 
 
 def _square(maps: Tensor) -> Tensor:

@@ -23,13 +23,13 @@ def written_out(conv, x):
     """Subset by subset: softmax over the first joint, then the column is the target."""
     embeddings = conv.embeddings(x).unflatten(1, (2, 3, -1))
     total = 0
-    for k, weight in enumerate(conv.weight.split(x.shape[1], dim=1)):
+    for k, weight in enumerate(conv.values.weight.split(x.shape[1], dim=1)):
         theta, phi = embeddings[:, 0, k], embeddings[:, 1, k]
         products = torch.einsum("nctv,nctw->nvw", theta, phi) / theta[0, ..., 0].numel()
         adjacency = products.softmax(1) + conv.adjacency[k] + conv.learnt[k]
         gathered = torch.einsum("nctv,nvw->nctw", x, adjacency)
         total = total + torch.einsum("oc,nctw->notw", weight, gathered)
-        total = total + conv.bias[k][:, None, None]
+        total = total + conv.values.bias[k][:, None, None]
     return total
 
 
