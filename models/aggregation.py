@@ -136,7 +136,7 @@ def _blocks(features: Tensor) -> Iterator[tuple[slice, int]]:
     num_rows, num_subsets = features.shape[:2]
     step = num_rows
     if features.device.type == "cpu":
-        step = max(1, CACHED_VALUES // features[0, 0].numel())
+        step = max(1, CACHED_VALUES // features.shape[2:].numel())
     for first in range(0, num_rows, step):
         for k in range(num_subsets):
             yield slice(first, first + step), k

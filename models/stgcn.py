@@ -76,13 +76,13 @@ class PartitionedGraphConv(nn.Module):
         self.attention = attention
 
     def forward(self, x: Tensor) -> Tensor:
-        features: Tensor = self.features(x)
-        features = features.view(len(x), len(self.adjacency), -1, *x.shape[2:])
+        n, _, t, v = x.shape
+        features: Tensor = self.features(x).view(n, len(self.adjacency), -1, t, v)
         if self.attention is not None:
             features = features * self.attention(x)
         edges = self.adjacency if self.importance is None else self.adjacency * self.importance
-        y: Tensor = (features @ edges.to(features.dtype).unsqueeze(1)).sum(1)
-        return y
+        y: Tensor = features.flatten(2, 3) @ edges.to(features.dtype)  # N K C'*T V
+        return y.sum(1).view(n, -1, t, v)
 
 
 class TemporalUnit(nn.Module):

@@ -47,15 +47,18 @@ class MultiScaleTemporalConv(nn.Module):
         entries = self.entry_norm(self.entry(x)).relu_()
         *scales, pooled = torch.split(entries, self.entry_widths, dim=1)
         branches = [conv(scale) for conv, scale in zip(self.convs, scales, strict=True)]
-        branches += [_max_pool(pooled, self.stride), self.shortcut(x)]
+        branches += [max_pool(pooled, self.stride), self.shortcut(x)]
         out: Tensor = self.exit_norm(torch.cat(branches, dim=1))  # channels: branch, kernel, width
         n, _, frames, joints = out.shape
         by_kernel = out.view(n, -1, self.num_kernels, self.branch_width, frames, joints)
         return by_kernel.sum(2).flatten(1, 2)
 
 
-def _max_pool(x: Tensor, stride: int) -> Tensor:
-    """Over three frames; with joints as channels, last in memory, the CPU's kernel vectorises."""
+def max_pool(x: Tensor, stride: int) -> Tensor:
+    """Max pooling over three frames: (N, C, T, V) -> (N, C, T', V).
+
+    It sees the joints as channels, last in memory: so the CPU's kernel is a vector operation.
+    """
     n, c, t, v = x.shape
     joints_as_channels = x.reshape(n * c, t, 1, v).permute(0, 3, 1, 2)
     pooled = nn.functional.max_pool2d(joints_as_channels, (3, 1), (stride, 1), (1, 0))

@@ -25,13 +25,21 @@ from torch import Tensor, nn
 from models import MODELS
 from models.interface import InputShape
 from models.skeletons import SKELETONS
+from tests.benchmarks.straightforward_ctrgcn import (
+    straightforward_ctrgcn,
+    straightforward_mdrgcn,
+)
 from tests.benchmarks.straightforward_g3d import StraightforwardDualHead, StraightforwardMSG3D
+from tests.benchmarks.straightforward_stgcn import straightforward_stgcn
 
 MIB = 2**20
 NUM_CLASSES = 60
 NUM_PERSONS = 2
 SIDES = ("straightforward", "ours")
 PAIRS: dict[str, tuple[Callable[[InputShape], nn.Module], Callable[[InputShape], nn.Module]]] = {
+    "stgcn": (MODELS["stgcn"], straightforward_stgcn),
+    "ctrgcn": (MODELS["ctrgcn"], straightforward_ctrgcn),
+    "mdrgcn": (MODELS["mdrgcn"], straightforward_mdrgcn),
     "msg3d": (MODELS["msg3d"], StraightforwardMSG3D),
     "dualhead": (MODELS["dualhead"], StraightforwardDualHead),
 }

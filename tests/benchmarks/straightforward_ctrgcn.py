@@ -13,6 +13,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from models.graphs import digraph
+from models.interface import InputShape
+
 PLAN = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))
 
 
@@ -204,3 +207,22 @@ def init_convs(module: nn.Module) -> None:
         if isinstance(part, nn.Conv2d):
             nn.init.kaiming_normal_(part.weight, mode="fan_out")
             nn.init.zeros_(part.bias)
+
+
+def straightforward_ctrgcn(shape: InputShape) -> nn.Module:
+    return StraightforwardCTRGCN(shape.num_classes, shape.num_persons, _digraph(shape))
+
+
+def straightforward_mdrgcn(shape: InputShape) -> nn.Module:
+    return StraightforwardCTRGCN(
+        shape.num_classes,
+        shape.num_persons,
+        _digraph(shape),
+        attention=True,
+        pair="add",
+        kernels=(3, 5),
+    )
+
+
+def _digraph(shape: InputShape) -> Tensor:
+    return digraph(shape.edges, shape.num_joints)

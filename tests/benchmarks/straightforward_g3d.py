@@ -58,7 +58,7 @@ class GraphConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         b, _, t, v = x.shape
         matrix = (self.stack + self.A_res).view(self.num_scales, v, v)
-        aggregated = torch.einsum("kij,bctj->bkcti", matrix, x)
+        aggregated = torch.einsum("bctj,kij->bkcti", x, matrix)
         return self.mlp(aggregated.reshape(b, -1, t, v))
 
 

@@ -6,6 +6,9 @@ Legend: N batch (persons folded in), K subsets, C channels, T frames, V joints, 
 import torch
 from torch import Tensor, nn
 
+from models.graphs import stgcn_spatial
+from models.interface import InputShape
+
 PLAN = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))
 
 
@@ -85,3 +88,8 @@ class StraightforwardSTGCN(nn.Module):
             x = layer(x, self.A * importance)
         pooled = x.mean((2, 3)).view(n, m, -1, 1, 1).mean(1)
         return self.fcn(pooled).flatten(1)
+
+
+def straightforward_stgcn(shape: InputShape) -> nn.Module:
+    adjacency = stgcn_spatial(shape.edges, shape.centre, shape.num_joints)
+    return StraightforwardSTGCN(shape.num_classes, adjacency)

@@ -8,7 +8,7 @@ import torch
 from models import MODELS
 from models.backbone import DataNorm, plan_layers
 from models.pointwise import Pointwise, SubsetPointwise
-from models.temporal import MultiScaleTemporalConv
+from models.temporal import MultiScaleTemporalConv, max_pool
 from models.topology import TopologyGraphConv, TopologyOptions
 from tests.models.golden import fill_golden, golden_input, input_shape
 
@@ -57,6 +57,31 @@ def test_stacked_kernels_equal_the_sum_of_separate_mstcns():
     together, separate = stacked(x), sum(part(x) for part in parts)
 
     torch.testing.assert_close(together, separate)
+
+
+@pytest.mark.parametrize(("frames", "stride"), [(9, 1), (9, 2), (8, 2), (1, 2)])
+def test_the_pooling_branch_is_pytorchs_max_pooling(frames, stride):
+    x = torch.randint(3, (2, 4, frames, 5), dtype=torch.float64, requires_grad=True)
+    reference = torch.nn.MaxPool2d((3, 1), stride=(stride, 1), padding=(1, 0))
+
+    ours, theirs = max_pool(x, stride), reference(x)
+
+    weights = torch.rand_like(theirs)  # equal values: the gradient goes to the first of them
+    grads = [torch.autograd.grad((y * weights).sum(), x)[0] for y in (ours, theirs)]
+    assert torch.equal(ours, theirs)
+    assert torch.equal(*grads)
+
+
+@pytest.mark.parametrize("options", [{}, {"head_order": "conv_act"}, {"share_spatial": False}])
+def test_a_training_step_is_one_graph_for_the_compiler(options):
+    torch._dynamo.reset()
+    conv = graph_conv(torch.rand(3, 5, 5), **options)
+    x = torch.randn(2, 4, 3, 5, dtype=torch.float64)
+
+    compiled = torch.compile(conv, backend="eager", fullgraph=True)
+
+    torch.testing.assert_close(compiled(x), conv(x))
+    compiled(x).sum().backward()
 
 
 def test_the_dynamic_topology_starts_switched_off():
@@ -190,7 +215,12 @@ def test_the_embedding_is_the_non_negative_pooled_feature_or_the_logits():
 
 @pytest.mark.parametrize(
     ("name", "option"),
-    [("mdrgcn", "cvsta_ratio"), ("mdrgcn", "c_mid_channels"), ("ctrgcn", "rel_reduction")],
+    [
+        ("mdrgcn", "cvsta_ratio"),
+        ("mdrgcn", "c_mid_channels"),
+        ("mdrgcn", "joint_attention_reduction"),
+        ("ctrgcn", "rel_reduction"),
+    ],
 )
 def test_a_reduction_below_one_is_refused(name, option):
     with pytest.raises(ValueError, match=f"{option} must be at least 1, got 0"):
