@@ -33,6 +33,7 @@ schemas: $(BIN)/skeltune
 	$(BIN)/skeltune schema --out search_spaces/schemas
 
 bench: $(BIN)/skeltune
+	$(BIN)/python -m tests.benchmarks.bench_models
 	$(BIN)/python -m tests.benchmarks.bench_pipeline
 	$(BIN)/python -m tests.benchmarks.bench_orchestration
 

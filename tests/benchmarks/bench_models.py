@@ -3,11 +3,12 @@
     python -m tests.benchmarks.bench_models [--model msg3d dualhead] [--clips 8] [--two-person 2]
 
 Clips are random, of NTU's size. With `--two-person` only so many have a second body; ours is told
-who is present, the straightforward form computes all. Each side is a process of its own; the steps
-of both alternate. A step is forward and backward, without the optimizer. On the CPU it has one
-thread and is measured in its seconds of processor time, on CUDA in seconds of the clock. Peak is
-what the process needed above what it held before the first step (on CUDA: what was allocated),
-kept is what the forward pass keeps for the backward pass.
+who is present, the straightforward form computes all. A model without such a form is measured
+alone. Each side is a process of its own; the steps of both alternate. A step is forward and
+backward, without the optimizer. On the CPU it has one thread and is measured in its seconds of
+processor time, on CUDA in seconds of the clock. Peak is what the process needed above what it held
+before the first step (on CUDA: what was allocated), kept is what the forward pass keeps for the
+backward pass.
 """
 
 import argparse
@@ -35,13 +36,12 @@ from tests.benchmarks.straightforward_stgcn import straightforward_stgcn
 MIB = 2**20
 NUM_CLASSES = 60
 NUM_PERSONS = 2
-SIDES = ("straightforward", "ours")
-PAIRS: dict[str, tuple[Callable[[InputShape], nn.Module], Callable[[InputShape], nn.Module]]] = {
-    "stgcn": (MODELS["stgcn"], straightforward_stgcn),
-    "ctrgcn": (MODELS["ctrgcn"], straightforward_ctrgcn),
-    "mdrgcn": (MODELS["mdrgcn"], straightforward_mdrgcn),
-    "msg3d": (MODELS["msg3d"], StraightforwardMSG3D),
-    "dualhead": (MODELS["dualhead"], StraightforwardDualHead),
+STRAIGHTFORWARD: dict[str, Callable[[InputShape], nn.Module]] = {
+    "stgcn": straightforward_stgcn,
+    "ctrgcn": straightforward_ctrgcn,
+    "mdrgcn": straightforward_mdrgcn,
+    "msg3d": StraightforwardMSG3D,
+    "dualhead": StraightforwardDualHead,
 }
 
 
@@ -73,10 +73,10 @@ class Step:
         shape = InputShape(
             NUM_CLASSES, 3, case.frames, 25, NUM_PERSONS, skeleton.edges, skeleton.centre
         )
-        ours, straightforward = PAIRS[case.model]
+        builder = MODELS[case.model] if side == "ours" else STRAIGHTFORWARD[case.model]
         self.case = case
         self.device = torch.device(case.device)
-        self.model = (ours if side == "ours" else straightforward)(shape).to(self.device)
+        self.model = builder(shape).to(self.device)
         self.parameters = {p.untyped_storage().data_ptr() for p in self.model.parameters()}
         self.inputs = self._inputs(tells_presence=side == "ours")
         if case.compile:
@@ -151,7 +151,7 @@ def resident_bytes(field: str) -> int:
 def measure(case: Case, rounds: int) -> dict[str, Measured]:
     context = multiprocessing.get_context("spawn")
     connections = {}
-    for side in SIDES:
+    for side in ("straightforward", "ours") if case.model in STRAIGHTFORWARD else ("ours",):
         connections[side], theirs = context.Pipe()
         context.Process(target=serve, args=(theirs, case, side), daemon=True).start()
         connections[side].recv()
@@ -164,21 +164,27 @@ def measure(case: Case, rounds: int) -> dict[str, Measured]:
 
 
 def report(case: Case, measured: dict[str, Measured]) -> str:
-    theirs, ours = (measured[side] for side in SIDES)
     cells = [f"{case.model:10s}"]
     for name, of in (("min", min), ("median", statistics.median)):
-        a, b = of(theirs.seconds), of(ours.seconds)
-        cells.append(f"{name} {a:6.2f} s {b:6.2f} s {b / a:5.2f}")
+        cells.append(f"{name} {_compared([of(m.seconds) for m in measured.values()], 2)} s")
     for name in ("peak_mib", "kept_mib"):
-        a, b = getattr(theirs, name), getattr(ours, name)
-        ratio = f"{b / a:5.2f}" if a else "    -"
-        cells.append(f"{name.removesuffix('_mib')} {a:6.0f} {b:6.0f} MiB {ratio}")
+        figures = [getattr(m, name) for m in measured.values()]
+        cells.append(f"{name.removesuffix('_mib')} {_compared(figures, 0)} MiB")
     return " | ".join(cells)
+
+
+def _compared(figures: list[float], digits: int) -> str:
+    """Both sides and their ratio, or ours alone."""
+    ratio = figures[-1] / figures[0] if len(figures) == 2 and figures[0] else None
+    shown = [f"{figure:7.{digits}f}" for figure in figures]
+    return " ".join(
+        [*[""] * (2 - len(shown)), *shown, "    -" if ratio is None else f"{ratio:5.2f}"]
+    )
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", nargs="+", choices=list(PAIRS), default=list(PAIRS))
+    parser.add_argument("--model", nargs="+", choices=list(MODELS), default=list(MODELS))
     parser.add_argument("--clips", type=int, default=8)
     parser.add_argument("--frames", type=int, default=64)
     parser.add_argument("--two-person", type=int, help="clips with two persons; default: all")
