@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from losses.margin import MarginLoss
 from torch import Tensor, nn
 
 from data.batches import Batch, ClipBatches
 from data.store import ArrayStore, ensure_store
+from losses.margin import MarginLoss
 from models.interface import ModelOutput
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.documents import dump_yaml, read_mapping
