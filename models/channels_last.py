@@ -58,7 +58,7 @@ class MapNorm(BodyNorm):
         with without_autocast(x):
             mean, covariance = _moments(x, self._row_shares(x))
             mean = linear.weight @ mean + linear.bias
-            var = ((linear.weight @ covariance) * linear.weight).sum(1)
+            var = ((linear.weight @ covariance) * linear.weight).sum(1).clamp(min=0)
         self._track(mean, var, x[..., 0])
         return mean, var
 

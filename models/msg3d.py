@@ -32,8 +32,8 @@ def msg3d(
         dilations: of the convolutions in each MS-TCN.
         aggregation: nodes exactly k hops apart, or powers of the normalised neighbourhood.
         learnable_mask: a dense matrix added to every adjacency.
-        recompute: make the aggregated maps, K times as large as the others, again in the backward
-            pass; off keeps them, two thirds more memory for some time.
+        recompute: make the maps of all scales, K times as large as the others, again in the
+            backward pass; off keeps them, a few percent faster with two thirds more memory.
         embed: the embedding is the pooled feature or the logits.
         dropout: before the classifier.
 
