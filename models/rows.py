@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+CACHED_VALUES = 2**15  # of a map whose rows are worked on at a time
+
 
 def one_by_one(x: Tensor) -> bool:
     """Whether the rows of x are computed one after the other.
@@ -19,10 +21,11 @@ def one_by_one(x: Tensor) -> bool:
 
 
 def row_slices(x: Tensor) -> list[slice]:
-    """Rows of x (B, ...) to compute together."""
-    if one_by_one(x):
-        return [slice(row, row + 1) for row in range(len(x))]
-    return [slice(None)]
+    """Rows of x (B, ...) to compute together: one, or as many small ones as fit into the cache."""
+    if not one_by_one(x):
+        return [slice(None)]
+    step = max(1, CACHED_VALUES // x[0].numel())
+    return [slice(row, row + step) for row in range(0, len(x), step)]
 
 
 def products_dtype(x: Tensor) -> torch.dtype:
