@@ -64,12 +64,17 @@ class DataNorm(nn.Module):
 
     def __init__(self, shape: InputShape, *, shared: bool = False) -> None:
         super().__init__()
+        self.sizes = (shape.num_channels, shape.num_joints, shape.num_persons)
         slots = 1 if shared else shape.num_persons
         self.num_features = slots * shape.num_joints * shape.num_channels
         self.norm = nn.BatchNorm1d(self.num_features)
 
     def forward(self, x: Tensor) -> Tensor:
-        _, c, t, v, _ = x.shape
+        _, c, t, v, m = x.shape
+        if (c, v, m) != self.sizes:
+            raise ValueError(
+                f"clips must have (channels, joints, persons) = {self.sizes}, got {(c, v, m)}"
+            )
         series = x.permute(0, 4, 3, 1, 2).reshape(-1, self.num_features, t)
         normed: Tensor = self.norm(series)
         return normed.view(-1, v, c, t).permute(0, 2, 3, 1).contiguous()

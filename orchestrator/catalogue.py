@@ -82,6 +82,10 @@ def about(name: str) -> str:
 
 def describe(name: str, changes: Mapping[str, Any], shape: InputShape) -> Description:
     """Built and run once on the CPU. `SpecError` for unknown options, ValueError of the builder."""
+    if "name" in changes:
+        raise ValueError(
+            f"name is not an option of {name}; say `models describe {changes['name']}`"
+        )
     document = changed({"name": name}, changes, f"model {name}")
     spec = validated(_ModelDocument, {"model": document}, f"model {name}").model
     torch.manual_seed(0)

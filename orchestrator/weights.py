@@ -56,7 +56,7 @@ def evaluate_weights(
     """What weights are worth for the model and data of a trial, without any training."""
     where = pick_device(device)
     store = ensure_store(config.data.name, data_root)
-    model = build_model(config, store.info)
+    model = build_model(config.model_copy(update={"init_weights": None}), store.info)
     load_weights(model, file, whole=True)
     autocast = torch.autocast(where.type, torch.bfloat16, config.precision == "bf16")
     return evaluate(model.to(where), eval_batches(config, store, where, split), autocast)

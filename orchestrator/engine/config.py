@@ -152,6 +152,14 @@ class WeightsFile(Document):
             raise ValueError(f"cannot read {path}: {error.strerror}") from None
         return WeightsFile(file=path, sha256=digest)
 
+    def require_unchanged(self) -> None:
+        """Raise ValueError if the file is not what it was when the trial was planned."""
+        if not self.file.exists():
+            raise ValueError(f"init_weights: there is no file {self.file}")
+        found = hashlib.sha256(self.file.read_bytes()).hexdigest()
+        if found != self.sha256:
+            raise ValueError(f"{self.file} must have sha256 {self.sha256}, got {found}")
+
 
 class TrialConfig(Document):
     """One configuration to be trained once with one seed."""

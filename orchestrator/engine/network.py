@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -52,6 +53,7 @@ def build_model(config: TrialConfig, info: DatasetInfo) -> SkeletonModel:
     if isinstance(loss, MarginLoss):
         replace_classifiers(model, loss, len(info.classes))
     if config.init_weights is not None:
+        config.init_weights.require_unchanged()
         load_weights(model, config.init_weights.file)
     return model
 
@@ -79,13 +81,29 @@ def _width(classifier: nn.Module) -> int:
     return classifier.in_features
 
 
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors by name; ValueError where the file cannot be read or has no weights of ours."""
+    try:
+        given = load_state(path)["model"]
+        if not all(isinstance(value, Tensor) for value in given.values()):
+            raise TypeError("not all of it are tensors")
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from None
+    except (UnpicklingError, RuntimeError, LookupError, TypeError, AttributeError, EOFError):
+        raise ValueError(
+            f"{path} holds no weights of ours; published ones: `skeltune weights import`"
+        ) from None
+    weights: dict[str, Tensor] = given
+    return weights
+
+
 def load_weights(model: nn.Module, path: Path, *, whole: bool = False) -> None:
     """Weights saved by a trial or by `skeltune weights import`.
 
     A classifier for other classes stays as it is, unless the `whole` model has to fit; every other
     name and shape has to agree, else ValueError.
     """
-    given: dict[str, Tensor] = load_state(path)["model"]
+    given = read_weights(path)
     own = model.state_dict()
     named = (f"{key} {tuple(own[key].shape)}, missing" for key in own.keys() - given.keys())
     extra = (f"{key} {tuple(given[key].shape)}, extra" for key in given.keys() - own.keys())
