@@ -65,13 +65,14 @@ class DataNorm(nn.Module):
     def __init__(self, shape: InputShape, *, shared: bool = False) -> None:
         super().__init__()
         self.sizes = (shape.num_channels, shape.num_joints, shape.num_persons)
+        self.shared = shared
         slots = 1 if shared else shape.num_persons
         self.num_features = slots * shape.num_joints * shape.num_channels
         self.norm = nn.BatchNorm1d(self.num_features)
 
     def forward(self, x: Tensor) -> Tensor:
         _, c, t, v, m = x.shape
-        if (c, v, m) != self.sizes:
+        if (c, v, m) != self.sizes and not (self.shared and (c, v) == self.sizes[:2]):
             raise ValueError(
                 f"clips must have (channels, joints, persons) = {self.sizes}, got {(c, v, m)}"
             )
