@@ -6,7 +6,7 @@ for the 3-D sets. A joint whose coordinates are all zero is absent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,8 +17,21 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
 
 SPLITS = ("train", "val", "test")
-SplitRule = Callable[[IntArray, IntArray, IntArray], NDArray[np.str_]]
-"""(labels, subjects, cameras), each (n,), to the split's name of every clip, (n,)."""
+
+
+class ClipTable(NamedTuple):
+    """What split rules know of n clips, (n,) each; the fields are those of `Clip`."""
+
+    names: NDArray[np.str_]
+    labels: IntArray
+    subjects: IntArray
+    cameras: IntArray
+    setups: IntArray
+    parts: NDArray[np.str_]
+
+
+SplitRule = Callable[[ClipTable], NDArray[np.str_]]
+"""The split of every clip, (n,); an empty name for a clip that the protocol leaves out."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +39,8 @@ class DatasetInfo:
     """Description of a dataset; raises ValueError unless the edges are a tree rooted at `centre`.
 
     `edges` are (child, parent), 0-based. `centre` is the root of the graph and `origin_joint` the
-    joint that centring takes for the origin.
+    joint that centring takes for the origin. With `has_score` the last channel is the confidence
+    of a pose estimator, not a coordinate. `mirrored` are the (left, right) pairs of joints.
     """
 
     name: str
@@ -38,6 +52,8 @@ class DatasetInfo:
     centre: int
     protocols: tuple[str, ...]
     origin_joint: int = 0
+    has_score: bool = False
+    mirrored: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         children = sorted(child for child, _ in self.edges)
@@ -53,6 +69,12 @@ class DatasetInfo:
                 f"{self.name}: origin_joint must be in 0..{self.num_joints - 1}, "
                 f"got {self.origin_joint}"
             )
+        paired = [joint for pair in self.mirrored for joint in pair]
+        if len(set(paired)) < len(paired) or not set(paired) <= set(range(self.num_joints)):
+            raise ValueError(
+                f"{self.name}: mirrored must be pairs of different joints in "
+                f"0..{self.num_joints - 1}, each joint at most once, got {self.mirrored}"
+            )
 
     def _reaches_centre(self) -> bool:
         parent_of = dict(self.edges)
@@ -63,26 +85,43 @@ class DatasetInfo:
 
 
 class Clip(NamedTuple):
-    """One labelled sequence; `skeleton` is (T, M, V, C) float32, `label` 0-based."""
+    """One labelled sequence; `skeleton` is (T, M, V, C) float32, `label` 0-based.
+
+    `subject`, `camera` and `setup` are the data set's own numbers, 0 where it has none. `part` is
+    the split that the raw files themselves state, if they do.
+    """
 
     name: str
     skeleton: FloatArray
     label: int
-    subject: int
-    camera: int
+    subject: int = 0
+    camera: int = 0
+    setup: int = 0
+    part: str = ""
+
+
+class RawClip(NamedTuple):
+    """A clip that is still to be read, by this process or another one.
+
+    `load` can be pickled and says the same each time; it raises ValueError, naming file and line,
+    for what is not such a clip.
+    """
+
+    name: str
+    load: Callable[[], Clip]
 
 
 @dataclass(frozen=True)
 class DatasetSource:
     """Where a dataset's clips come from and how its protocols split them.
 
-    `read(raw, *, options)` yields the clips; its keyword-only parameters are the options of
-    `data.store.prepare`. `info_with(**options)` describes the dataset where an option of `read`
-    changes the description (None: it never does).
+    `scan(raw, *, options)` lists the clips in the order of the store, without reading them; its
+    keyword-only parameters are the options of `data.store.prepare`. `info_with(**options)`
+    describes the dataset where an option of `scan` changes the description (None: it never does).
     """
 
     info: DatasetInfo
-    read: Callable[..., Iterator[Clip]]
+    scan: Callable[..., Sequence[RawClip]]
     splits: Mapping[str, SplitRule]
     needs_raw: bool = True
     info_with: Callable[..., DatasetInfo] | None = None

@@ -12,13 +12,13 @@ xview  test camera 1; cameras 2 and 3 train, their performers 18 and 28 are val
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.dataset import Clip, DatasetInfo, DatasetSource, IntArray
+from data.dataset import Clip, ClipTable, DatasetInfo, DatasetSource, RawClip
 from data.msg3d_preprocessing import align as align_clip
 from data.msg3d_preprocessing import select_bodies
 from data.raw_files import find_raw_files, parse_name
@@ -32,6 +32,10 @@ EDGES = (
     (4, 20), (5, 4), (6, 5), (7, 6), (8, 20), (9, 8), (10, 9), (11, 10),
     (12, 0), (13, 12), (14, 13), (15, 14), (16, 0), (17, 16), (18, 17), (19, 18),
     (21, 22), (22, 7), (23, 24), (24, 11),
+)
+
+MIRRORED = (
+    (4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19), (21, 23), (22, 24),
 )
 
 CLASSES = (
@@ -67,37 +71,44 @@ XVIEW_TEST_CAMERA = 1
 VAL_SUBJECTS = (18, 28)
 
 
-def read_ntu60(raw: Path, *, align: bool = True) -> Iterator[Clip]:
+def scan_ntu60(raw: Path, *, align: bool = True) -> list[RawClip]:
     """Clips by file name from all folders below `raw`, their two main bodies.
 
     `align` turns each clip as in MS-G3D: the main body's spine along z, its shoulders along x;
     without it the axes are the camera's. A file without a body in any frame gives a clip of zeros.
-    Raises ValueError, naming the file, for one that is not such a sequence.
+    Raises ValueError, naming the file, for a name of another form.
     """
     missing = _read_missing()
+    clips = []
     for path in find_raw_files(raw, "S*.skeleton"):
         numbers = parse_name(path, FILE_NAME)
-        if numbers["setup"] > NUM_SETUPS or path.stem in missing:
-            continue
-        _check_numbers(path, numbers)
-        skeleton = select_bodies(read_skeleton_text(path), num_persons=NUM_PERSONS)
-        yield Clip(
-            name=path.stem,
-            skeleton=(align_clip(skeleton) if align else skeleton).astype(np.float32),
-            label=numbers["action"] - 1,
-            subject=numbers["subject"],
-            camera=numbers["camera"],
-        )
+        if numbers["setup"] <= NUM_SETUPS and path.stem not in missing:
+            _check_numbers(path, numbers)
+            clips.append(RawClip(path.stem, partial(load_clip, path, align=align)))
+    return clips
 
 
-def split_xsub(labels: IntArray, subjects: IntArray, cameras: IntArray) -> NDArray[np.str_]:
-    train_part = np.where(np.isin(subjects, VAL_SUBJECTS), "val", "train")
-    return np.where(np.isin(subjects, XSUB_TRAIN_SUBJECTS), train_part, "test")
+def load_clip(path: Path, *, align: bool) -> Clip:
+    numbers = parse_name(path, FILE_NAME)
+    skeleton = select_bodies(read_skeleton_text(path), num_persons=NUM_PERSONS)
+    return Clip(
+        name=path.stem,
+        skeleton=(align_clip(skeleton) if align else skeleton).astype(np.float32),
+        label=numbers["action"] - 1,
+        subject=numbers["subject"],
+        camera=numbers["camera"],
+        setup=numbers["setup"],
+    )
 
 
-def split_xview(labels: IntArray, subjects: IntArray, cameras: IntArray) -> NDArray[np.str_]:
-    train_part = np.where(np.isin(subjects, VAL_SUBJECTS), "val", "train")
-    return np.where(cameras == XVIEW_TEST_CAMERA, "test", train_part)
+def split_xsub(clips: ClipTable) -> NDArray[np.str_]:
+    train_part = np.where(np.isin(clips.subjects, VAL_SUBJECTS), "val", "train")
+    return np.where(np.isin(clips.subjects, XSUB_TRAIN_SUBJECTS), train_part, "test")
+
+
+def split_xview(clips: ClipTable) -> NDArray[np.str_]:
+    train_part = np.where(np.isin(clips.subjects, VAL_SUBJECTS), "val", "train")
+    return np.where(clips.cameras == XVIEW_TEST_CAMERA, "test", train_part)
 
 
 def _read_missing() -> frozenset[str]:
@@ -122,7 +133,8 @@ NTU60 = DatasetSource(
         centre=20,
         protocols=("xsub", "xview"),
         origin_joint=1,
+        mirrored=MIRRORED,
     ),
-    read=read_ntu60,
+    scan=scan_ntu60,
     splits={"xsub": split_xsub, "xview": split_xview},
 )

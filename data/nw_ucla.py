@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.dataset import Clip, DatasetInfo, DatasetSource, FloatArray, IntArray
+from data.dataset import Clip, ClipTable, DatasetInfo, DatasetSource, FloatArray, RawClip
 from data.raw_files import list_raw_files, parse_name
 
 ACTIONS = (1, 2, 3, 4, 5, 6, 8, 9, 11, 12)
@@ -42,31 +42,32 @@ XSUB_TEST_SUBJECTS = (8, 9, 10)
 XSUB_VAL_SUBJECTS = (1,)
 
 
-def read_nw_ucla(raw: Path) -> Iterator[Clip]:
-    """Clips by file name; `raw` is the folder of the files or has it as `sequences`.
-
-    Raises ValueError, naming the file, for one that is not such a sequence.
-    """
-    for path in list_raw_files(raw, "sequences", "a*_s*_e*_v*.json"):
-        numbers = parse_name(path, FILE_NAME)
-        content = _read_json(path)
-        yield Clip(
-            name=path.stem,
-            skeleton=_skeleton(path, content),
-            label=_label(path, content, numbers["action"]),
-            subject=numbers["subject"],
-            camera=numbers["camera"],
-        )
+def scan_nw_ucla(raw: Path) -> list[RawClip]:
+    """Clips by file name; `raw` is the folder of the files or has it as `sequences`."""
+    paths = list_raw_files(raw, "sequences", "a*_s*_e*_v*.json")
+    return [RawClip(path.stem, partial(load_clip, path)) for path in paths]
 
 
-def split_xview(labels: IntArray, subjects: IntArray, cameras: IntArray) -> NDArray[np.str_]:
-    train_part = np.where(np.isin(subjects, XVIEW_VAL_SUBJECTS), "val", "train")
-    return np.where(cameras == XVIEW_TEST_CAMERA, "test", train_part)
+def load_clip(path: Path) -> Clip:
+    numbers = parse_name(path, FILE_NAME)
+    content = _read_json(path)
+    return Clip(
+        name=path.stem,
+        skeleton=_skeleton(path, content),
+        label=_label(path, content, numbers["action"]),
+        subject=numbers["subject"],
+        camera=numbers["camera"],
+    )
 
 
-def split_xsub(labels: IntArray, subjects: IntArray, cameras: IntArray) -> NDArray[np.str_]:
-    train_part = np.where(np.isin(subjects, XSUB_VAL_SUBJECTS), "val", "train")
-    return np.where(np.isin(subjects, XSUB_TEST_SUBJECTS), "test", train_part)
+def split_xview(clips: ClipTable) -> NDArray[np.str_]:
+    train_part = np.where(np.isin(clips.subjects, XVIEW_VAL_SUBJECTS), "val", "train")
+    return np.where(clips.cameras == XVIEW_TEST_CAMERA, "test", train_part)
+
+
+def split_xsub(clips: ClipTable) -> NDArray[np.str_]:
+    train_part = np.where(np.isin(clips.subjects, XSUB_VAL_SUBJECTS), "val", "train")
+    return np.where(np.isin(clips.subjects, XSUB_TEST_SUBJECTS), "test", train_part)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -123,7 +124,8 @@ NW_UCLA = DatasetSource(
         centre=2,
         protocols=("xview", "xsub"),
         origin_joint=1,
+        mirrored=((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19)),
     ),
-    read=read_nw_ucla,
+    scan=scan_nw_ucla,
     splits={"xview": split_xview, "xsub": split_xsub},
 )

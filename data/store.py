@@ -103,7 +103,7 @@ def prepare(
     temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
     try:
         origin = {"source": None if raw is None else str(raw.absolute()), "options": options}
-        clips = source.read(raw, **options)
+        clips = (clip.load() for clip in source.scan(raw, **options))
         write_store(temporary, clips, source.describe(options), source.splits, origin)
         temporary.chmod(0o755)
         published = _replace(temporary, target) if overwrite else _publish(temporary, target)
@@ -161,7 +161,7 @@ def _check_request(
 ) -> None:
     if source.needs_raw and raw is None:
         raise ValueError(f"dataset {name} is made from raw files; run: {_prepare_command(name)}")
-    parameters = inspect.signature(source.read).parameters.values()
+    parameters = inspect.signature(source.scan).parameters.values()
     known = [item.name for item in parameters if item.kind is item.KEYWORD_ONLY]
     unknown = sorted(set(options) - set(known))
     if unknown:
@@ -222,6 +222,7 @@ def _parse_info(fields: dict[str, Any]) -> DatasetInfo:
             **fields,
             "classes": tuple(fields["classes"]),
             "edges": tuple((child, parent) for child, parent in fields["edges"]),
+            "mirrored": tuple((left, right) for left, right in fields["mirrored"]),
             "protocols": tuple(fields["protocols"]),
         }
     )

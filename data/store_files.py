@@ -1,7 +1,8 @@
 """The files of a prepared dataset: how they are written, hashed and put in place.
 
 frames.f32     (F, M, V, C) little-endian float32, all clips one after the other
-clips.npz      names, labels, subjects, cameras (n,); offsets (n + 1,); split_<protocol> (n,)
+clips.npz      names, labels, subjects, cameras, setups, parts, split_<protocol> (n,);
+               offsets (n + 1,)
 manifest.json  description, source, options, counts, skipped clips, format version, hashes
 """
 
@@ -18,11 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.dataset import SPLITS, Clip, DatasetInfo, SplitRule, check_clip
+from data.dataset import SPLITS, Clip, ClipTable, DatasetInfo, SplitRule, check_clip
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FRAMES, CLIPS, MANIFEST = "frames.f32", "clips.npz", "manifest.json"
 FRAME_TYPE = np.dtype("<f4")
+LEFT_OUT = 255
+"""The split code of a clip that a protocol leaves out."""
 
 ClipArrays = dict[str, NDArray[Any]]
 
@@ -33,6 +36,8 @@ class _ClipColumns:
     labels: list[int] = field(default_factory=list)
     subjects: list[int] = field(default_factory=list)
     cameras: list[int] = field(default_factory=list)
+    setups: list[int] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
     offsets: list[int] = field(default_factory=lambda: [0])
     skipped: list[dict[str, str]] = field(default_factory=list)
 
@@ -41,15 +46,19 @@ class _ClipColumns:
         self.labels.append(clip.label)
         self.subjects.append(clip.subject)
         self.cameras.append(clip.camera)
+        self.setups.append(clip.setup)
+        self.parts.append(clip.part)
         self.offsets.append(self.offsets[-1] + len(clip.skeleton))
 
     def arrays(self, rules: Mapping[str, SplitRule]) -> ClipArrays:
-        arrays: ClipArrays = {"names": np.array(self.names, dtype=np.str_)}
-        for column in ("labels", "subjects", "cameras", "offsets"):
+        arrays: ClipArrays = {
+            column: np.array(getattr(self, column), dtype=np.str_) for column in ("names", "parts")
+        }
+        for column in ("labels", "subjects", "cameras", "setups", "offsets"):
             arrays[column] = np.array(getattr(self, column), dtype=np.int64)
+        table = ClipTable(**{column: arrays[column] for column in ClipTable._fields})
         for protocol, rule in rules.items():
-            assigned = rule(arrays["labels"], arrays["subjects"], arrays["cameras"])
-            arrays[f"split_{protocol}"] = _split_codes(protocol, assigned)
+            arrays[f"split_{protocol}"] = _split_codes(protocol, rule(table))
         return arrays
 
 
@@ -161,10 +170,10 @@ def _reason_to_skip(clip: Clip) -> str | None:
 
 
 def _split_codes(protocol: str, assigned: NDArray[np.str_]) -> NDArray[np.uint8]:
-    unknown = set(assigned.tolist()) - set(SPLITS)
+    unknown = set(assigned.tolist()) - {*SPLITS, ""}
     if unknown:
         raise ValueError(f"protocol {protocol}: splits are {SPLITS}, got {sorted(unknown)}")
-    codes = np.zeros(len(assigned), dtype=np.uint8)
+    codes = np.full(len(assigned), LEFT_OUT, dtype=np.uint8)
     for code, split in enumerate(SPLITS):
         codes[assigned == split] = code
     return codes

@@ -10,14 +10,15 @@ Protocol `xsub`: even subjects test, odd ones train, and the last odd subject is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.dataset import Clip, DatasetInfo, DatasetSource, FloatArray, IntArray
+from data.dataset import Clip, ClipTable, DatasetInfo, DatasetSource, FloatArray, RawClip
 
 Angles = NDArray[np.float64]
 
@@ -103,7 +104,7 @@ class Subject(NamedTuple):
     reach: float
 
 
-def read_synthetic(
+def scan_synthetic(
     raw: Path | None = None,
     *,
     num_classes: int = 8,
@@ -113,25 +114,45 @@ def read_synthetic(
     joint_noise: float = 0.02,
     dropped: float = 0.01,
     seed: int = 0,
-) -> Iterator[Clip]:
+) -> list[RawClip]:
     """Clips ordered by subject, class and take; a clip depends only on these, its noise and seed.
 
     `num_frames` is the mean length, `joint_noise` metres, `dropped` the share of joints lost.
     Raises ValueError for numbers out of range.
     """
     _check_options(num_classes, num_subjects, num_takes, num_frames, joint_noise, dropped, seed)
-    for subject in range(1, num_subjects + 1):
-        body = _draw_subject(np.random.default_rng((seed, subject)))
-        for label in range(num_classes):
-            for take in range(1, num_takes + 1):
-                rng = np.random.default_rng((seed, subject, label, take))
-                skeleton = _draw_clip(rng, body, label, num_frames, joint_noise, dropped)
-                name = f"c{label + 1:02d}_s{subject:02d}_t{take:02d}"
-                yield Clip(name, skeleton, label, subject, camera=1)
+    load = partial(
+        draw_clip, num_frames=num_frames, joint_noise=joint_noise, dropped=dropped, seed=seed
+    )
+    subjects, takes = range(1, num_subjects + 1), range(1, num_takes + 1)
+    return [
+        RawClip(_name(*key), partial(load, *key))
+        for key in product(subjects, range(num_classes), takes)
+    ]
+
+
+def draw_clip(
+    subject: int,
+    label: int,
+    take: int,
+    *,
+    num_frames: int,
+    joint_noise: float,
+    dropped: float,
+    seed: int,
+) -> Clip:
+    body = _draw_subject(np.random.default_rng((seed, subject)))
+    rng = np.random.default_rng((seed, subject, label, take))
+    skeleton = _draw_skeleton(rng, body, label, num_frames, joint_noise, dropped)
+    return Clip(_name(subject, label, take), skeleton, label, subject, camera=1)
+
+
+def _name(subject: int, label: int, take: int) -> str:
+    return f"c{label + 1:02d}_s{subject:02d}_t{take:02d}"
 
 
 def describe_synthetic(*, num_classes: int = 8, **options: object) -> DatasetInfo:
-    """The description for these options of `read_synthetic`; only `num_classes` changes it."""
+    """The description for these options of `scan_synthetic`; only `num_classes` changes it."""
     return DatasetInfo(
         name="synthetic",
         classes=tuple(MOVEMENTS)[:num_classes],
@@ -145,9 +166,9 @@ def describe_synthetic(*, num_classes: int = 8, **options: object) -> DatasetInf
     )
 
 
-def split_xsub(labels: IntArray, subjects: IntArray, cameras: IntArray) -> NDArray[np.str_]:
-    odd = subjects % 2 == 1
-    train_part = np.where(subjects == subjects[odd].max(), "val", "train")
+def split_xsub(clips: ClipTable) -> NDArray[np.str_]:
+    odd = clips.subjects % 2 == 1
+    train_part = np.where(clips.subjects == clips.subjects[odd].max(), "val", "train")
     return np.where(odd, train_part, "test")
 
 
@@ -182,7 +203,7 @@ def _draw_subject(rng: np.random.Generator) -> Subject:
     return Subject(bones, speed=rng.uniform(0.85, 1.15), reach=rng.uniform(0.75, 1.15))
 
 
-def _draw_clip(
+def _draw_skeleton(
     rng: np.random.Generator,
     body: Subject,
     label: int,
@@ -247,7 +268,7 @@ def _rotation(axis: Literal["x", "y", "z"], angle: Angles | float) -> NDArray[np
 
 SYNTHETIC = DatasetSource(
     info=describe_synthetic(),
-    read=read_synthetic,
+    scan=scan_synthetic,
     splits={"xsub": split_xsub},
     needs_raw=False,
     info_with=describe_synthetic,

@@ -7,13 +7,13 @@ subjects 2, 4, 6 and 8 test; 1, 3 and 5 train; 7, a training subject of the pape
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.dataset import Clip, DatasetInfo, DatasetSource, FloatArray, IntArray
+from data.dataset import Clip, ClipTable, DatasetInfo, DatasetSource, FloatArray, RawClip
 from data.raw_files import list_raw_files, parse_name
 
 # joints: head, shoulder centre, spine, hip centre, left arm, right arm, left leg, right leg
@@ -31,27 +31,32 @@ XSUB_TEST_SUBJECTS = (2, 4, 6, 8)
 XSUB_VAL_SUBJECTS = (7,)
 
 
-def read_utd_mhad(raw: Path) -> Iterator[Clip]:
-    """Clips by file name, camera 1; `raw` is the folder of the files or has it as `skeleton`.
-
-    Raises ValueError, naming the file, for one that is not such a sequence.
-    """
-    for path in list_raw_files(raw, "skeleton", "a*_s*_t*_skeleton.mat"):
-        numbers = parse_name(path, FILE_NAME)
-        if not 1 <= numbers["action"] <= len(UTD_MHAD.info.classes):
-            raise ValueError(f"{path}: the action must be in 1..27, got {numbers['action']}")
-        yield Clip(
-            name=path.stem.removesuffix("_skeleton"),
-            skeleton=_skeleton(path),
-            label=numbers["action"] - 1,
-            subject=numbers["subject"],
-            camera=1,
-        )
+def scan_utd_mhad(raw: Path) -> list[RawClip]:
+    """Clips by file name, camera 1; `raw` is the folder of the files or has it as `skeleton`."""
+    paths = list_raw_files(raw, "skeleton", "a*_s*_t*_skeleton.mat")
+    return [RawClip(_name(path), partial(load_clip, path)) for path in paths]
 
 
-def split_xsub(labels: IntArray, subjects: IntArray, cameras: IntArray) -> NDArray[np.str_]:
-    train_part = np.where(np.isin(subjects, XSUB_VAL_SUBJECTS), "val", "train")
-    return np.where(np.isin(subjects, XSUB_TEST_SUBJECTS), "test", train_part)
+def load_clip(path: Path) -> Clip:
+    numbers = parse_name(path, FILE_NAME)
+    if not 1 <= numbers["action"] <= len(UTD_MHAD.info.classes):
+        raise ValueError(f"{path}: the action must be in 1..27, got {numbers['action']}")
+    return Clip(
+        name=_name(path),
+        skeleton=_skeleton(path),
+        label=numbers["action"] - 1,
+        subject=numbers["subject"],
+        camera=1,
+    )
+
+
+def split_xsub(clips: ClipTable) -> NDArray[np.str_]:
+    train_part = np.where(np.isin(clips.subjects, XSUB_VAL_SUBJECTS), "val", "train")
+    return np.where(np.isin(clips.subjects, XSUB_TEST_SUBJECTS), "test", train_part)
+
+
+def _name(path: Path) -> str:
+    return path.stem.removesuffix("_skeleton")
 
 
 def _skeleton(path: Path) -> FloatArray:
@@ -110,7 +115,8 @@ UTD_MHAD = DatasetSource(
         centre=1,
         protocols=("xsub",),
         origin_joint=2,
+        mirrored=((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19)),
     ),
-    read=read_utd_mhad,
+    scan=scan_utd_mhad,
     splits={"xsub": split_xsub},
 )

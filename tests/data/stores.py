@@ -1,10 +1,11 @@
 """Small stores of hand-made clips."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from data.dataset import Clip, DatasetInfo
+from data.dataset import Clip, ClipTable, DatasetInfo, RawClip
 from data.store import ArrayStore, open_store
 from data.store_files import write_store
 
@@ -21,8 +22,32 @@ CHAIN = DatasetInfo(
 )
 
 
-def split_chain(labels: np.ndarray, subjects: np.ndarray, cameras: np.ndarray) -> np.ndarray:
-    return np.array(["train", "val", "test"])[subjects % 3]
+def split_chain(clips: ClipTable) -> np.ndarray:
+    return np.array(["train", "val", "test"])[clips.subjects % 3]
+
+
+def load_all(clips: Iterable[RawClip]) -> list[Clip]:
+    return [clip.load() for clip in clips]
+
+
+def clip_table(
+    subjects: Sequence[int],
+    *,
+    cameras: Sequence[int] | None = None,
+    labels: Sequence[int] | None = None,
+    setups: Sequence[int] | None = None,
+    parts: Sequence[str] | None = None,
+) -> ClipTable:
+    """What a split rule sees of clips of these subjects; what is not given is 0 or empty."""
+    none = np.zeros(len(subjects), dtype=np.int64)
+    return ClipTable(
+        names=np.array([f"clip{number:02d}" for number in range(len(subjects))]),
+        labels=none if labels is None else np.array(labels),
+        subjects=np.array(subjects),
+        cameras=none if cameras is None else np.array(cameras),
+        setups=none if setups is None else np.array(setups),
+        parts=np.array([""] * len(subjects) if parts is None else parts),
+    )
 
 
 def make_clip(length: int, number: int = 0, **changes: object) -> Clip:

@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.nw_ucla import NW_UCLA, read_nw_ucla
+from data.nw_ucla import NW_UCLA, scan_nw_ucla
 from data.store import prepare
+from tests.data.stores import clip_table, load_all
 
 
 def write_sequence(folder: Path, name: str, **changes: object) -> Path:
@@ -24,10 +25,10 @@ def write_sequence(folder: Path, name: str, **changes: object) -> Path:
 def test_a_file_becomes_a_clip_with_the_numbers_of_its_name(tmp_path: Path) -> None:
     path = write_sequence(tmp_path, "a08_s03_e02_v01")
 
-    (clip,) = read_nw_ucla(tmp_path)
+    (clip,) = load_all(scan_nw_ucla(tmp_path))
 
     assert clip[0] == "a08_s03_e02_v01"
-    assert clip[2:] == (6, 3, 1)
+    assert clip[2:5] == (6, 3, 1)
     assert clip.skeleton.shape == (3, 1, 20, 3)
     expected = np.float32(json.loads(path.read_text())["skeletons"])
     np.testing.assert_array_equal(clip.skeleton[:, 0], expected)
@@ -36,12 +37,12 @@ def test_a_file_becomes_a_clip_with_the_numbers_of_its_name(tmp_path: Path) -> N
 def test_the_folder_above_the_sequences_is_accepted(tmp_path: Path) -> None:
     write_sequence(tmp_path / "sequences", "a08_s03_e02_v01")
 
-    assert len(list(read_nw_ucla(tmp_path))) == 1
+    assert len(load_all(scan_nw_ucla(tmp_path))) == 1
 
 
 def test_a_folder_without_sequences_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no files"):
-        list(read_nw_ucla(tmp_path))
+        load_all(scan_nw_ucla(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_a_damaged_sequence_is_refused_by_name(
     write_sequence(tmp_path, "a08_s03_e02_v01", **changes)
 
     with pytest.raises(ValueError, match=f"a08_s03_e02_v01.json.*{problem}"):
-        list(read_nw_ucla(tmp_path))
+        load_all(scan_nw_ucla(tmp_path))
 
 
 def test_a_truncated_file_is_refused_by_name(tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_a_truncated_file_is_refused_by_name(tmp_path: Path) -> None:
     path.write_text(path.read_text()[:100])
 
     with pytest.raises(ValueError, match=r"a08_s03_e02_v01.json: not a JSON file"):
-        list(read_nw_ucla(tmp_path))
+        load_all(scan_nw_ucla(tmp_path))
 
 
 def test_a_coordinate_that_is_not_a_number_is_refused_by_name(tmp_path: Path) -> None:
@@ -108,5 +109,5 @@ def test_no_subject_of_val_is_seen_in_training() -> None:
     cameras = np.repeat([1, 2, 3], 10)
 
     for rule in NW_UCLA.splits.values():
-        splits = rule(np.zeros(30, dtype=np.int64), subjects, cameras)
+        splits = rule(clip_table(subjects, cameras=cameras))
         assert not set(subjects[splits == "val"]) & set(subjects[splits == "train"])

@@ -1,14 +1,14 @@
 import json
 import multiprocessing
-from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data import DATASETS
-from data.dataset import Clip
+from data.dataset import Clip, RawClip
 from data.store import ArrayStore, StoreMissingError, ensure_store, open_store, prepare
 from data.store_files import CLIPS, FRAMES, MANIFEST, write_store
 from tests.data.stores import CHAIN, make_clip, make_store, split_chain
@@ -121,7 +121,7 @@ def test_the_digest_follows_the_splits_and_the_graph(tmp_path: Path) -> None:
     for number, info in enumerate([CHAIN, CHAIN, replace(CHAIN, edges=((0, 1), (2, 0)))]):
         folder = tmp_path / str(number)
         folder.mkdir()
-        rule = split_chain if number else lambda *columns: np.array(["train", "train"])
+        rule = split_chain if number else lambda table: np.array(["train", "train"])
         write_store(folder, clips, info, {"xsub": rule}, origin)
         digests.add(json.loads((folder / MANIFEST).read_text())["digest"])
 
@@ -144,7 +144,8 @@ def cut(path: Path) -> None:
 
 def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    for place in range(len(content) // 4, len(content), 32):
+        content[place] ^= 1
     path.write_bytes(bytes(content))
 
 
@@ -164,7 +165,7 @@ def test_another_format_version_says_how_to_prepare_it_again(tmp_path: Path) -> 
     manifest = store.manifest | {"format_version": 0}
     (store.folder / MANIFEST).write_text(json.dumps(manifest))
 
-    with pytest.raises(ValueError, match=r"version must be 1, got 0.*prepare it again"):
+    with pytest.raises(ValueError, match=r"version must be 2, got 0.*prepare it again"):
         open_store("nw_ucla", tmp_path)
 
 
@@ -226,13 +227,17 @@ def test_a_reader_keeps_its_frames_while_the_store_is_overwritten(tmp_path: Path
     np.testing.assert_array_equal(store.frames, before)
 
 
-def failing_read(raw: Path | None) -> Iterator[Clip]:
-    yield from (make_clip(3, number, label=number) for number in range(3))
+def make_chain(number: int) -> Clip:
+    return make_clip(3, number, label=number)
+
+
+def scan_failing(raw: Path | None) -> list[RawClip]:
+    return [RawClip(f"clip{number:02d}", partial(make_chain, number)) for number in range(3)]
 
 
 @pytest.fixture
 def failing_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = replace(DATASETS["nw_ucla"], info=CHAIN, read=failing_read)
+    source = replace(DATASETS["nw_ucla"], info=CHAIN, scan=scan_failing)
     monkeypatch.setitem(DATASETS, "nw_ucla", source)
 
 
@@ -280,11 +285,11 @@ def test_several_preparers_at_once_leave_one_whole_store(tmp_path: Path) -> None
 def test_the_loser_of_a_race_takes_the_winners_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read_while_another_finishes(raw: Path | None) -> Iterator[Clip]:
+    def scan_while_another_finishes(raw: Path | None) -> list[RawClip]:
         make_store(tmp_path, [make_clip(9, 0)])
-        yield make_clip(3, 0)
+        return [RawClip("clip00", partial(make_clip, 3, 0))]
 
-    source = replace(DATASETS["nw_ucla"], info=CHAIN, read=read_while_another_finishes)
+    source = replace(DATASETS["nw_ucla"], info=CHAIN, scan=scan_while_another_finishes)
     source = replace(source, splits={"xsub": split_chain})
     monkeypatch.setitem(DATASETS, "nw_ucla", source)
 

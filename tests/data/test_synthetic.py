@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from data.synthetic import MOVEMENTS, SYNTHETIC, describe_synthetic, read_synthetic
+from data.synthetic import MOVEMENTS, SYNTHETIC, describe_synthetic, scan_synthetic
+from tests.data.stores import clip_table, load_all
 
 
 def test_the_same_options_give_the_same_clips() -> None:
-    first = list(read_synthetic(num_subjects=3, num_takes=1))
-    second = list(read_synthetic(num_subjects=3, num_takes=1))
+    first = load_all(scan_synthetic(num_subjects=3, num_takes=1))
+    second = load_all(scan_synthetic(num_subjects=3, num_takes=1))
 
     assert [clip.name for clip in first] == [clip.name for clip in second]
     for one, other in zip(first, second, strict=True):
@@ -14,22 +15,22 @@ def test_the_same_options_give_the_same_clips() -> None:
 
 
 def test_another_seed_gives_other_clips() -> None:
-    one = next(read_synthetic(seed=0))
-    other = next(read_synthetic(seed=1))
+    one = scan_synthetic(seed=0)[0].load()
+    other = scan_synthetic(seed=1)[0].load()
 
     assert one.skeleton.shape != other.skeleton.shape or (one.skeleton != other.skeleton).any()
 
 
 def test_more_takes_leave_the_other_clips_as_they_are() -> None:
-    few = {clip.name: clip for clip in read_synthetic(num_subjects=3, num_takes=1)}
-    many = {clip.name: clip for clip in read_synthetic(num_subjects=3, num_takes=2)}
+    few = {clip.name: clip for clip in load_all(scan_synthetic(num_subjects=3, num_takes=1))}
+    many = {clip.name: clip for clip in load_all(scan_synthetic(num_subjects=3, num_takes=2))}
 
     for name, clip in few.items():
         np.testing.assert_array_equal(clip.skeleton, many[name].skeleton)
 
 
 def test_bones_keep_their_length_without_noise() -> None:
-    clip = next(read_synthetic(joint_noise=0.0, dropped=0.0))
+    clip = scan_synthetic(joint_noise=0.0, dropped=0.0)[0].load()
     children, parents = np.array([e for e in SYNTHETIC.info.edges if e != (21, 22)]).T
 
     bones = clip.skeleton[:, 0, children] - clip.skeleton[:, 0, parents]
@@ -39,7 +40,7 @@ def test_bones_keep_their_length_without_noise() -> None:
 
 
 def test_dropped_joints_are_zero_at_about_the_share_asked_for() -> None:
-    clips = list(read_synthetic(num_subjects=3, num_takes=1, dropped=0.1))
+    clips = load_all(scan_synthetic(num_subjects=3, num_takes=1, dropped=0.1))
 
     absent = np.concatenate([(clip.skeleton == 0).all(axis=-1).ravel() for clip in clips])
 
@@ -48,7 +49,7 @@ def test_dropped_joints_are_zero_at_about_the_share_asked_for() -> None:
 
 @pytest.mark.parametrize("num_classes", [2, len(MOVEMENTS)])
 def test_the_description_follows_the_number_of_classes(num_classes: int) -> None:
-    clips = read_synthetic(num_classes=num_classes, num_subjects=3, num_takes=1)
+    clips = load_all(scan_synthetic(num_classes=num_classes, num_subjects=3, num_takes=1))
 
     labels = {clip.label for clip in clips}
 
@@ -59,7 +60,7 @@ def test_the_description_follows_the_number_of_classes(num_classes: int) -> None
 def test_subjects_are_split_into_train_val_and_test() -> None:
     subjects = np.arange(1, 11)
 
-    splits = SYNTHETIC.splits["xsub"](subjects, subjects, subjects)
+    splits = SYNTHETIC.splits["xsub"](clip_table(subjects))
 
     assert subjects[splits == "train"].tolist() == [1, 3, 5, 7]
     assert subjects[splits == "val"].tolist() == [9]
@@ -81,4 +82,4 @@ def test_subjects_are_split_into_train_val_and_test() -> None:
 )
 def test_an_option_out_of_range_is_refused(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
-        next(read_synthetic(**options))
+        scan_synthetic(**options)[0].load()

@@ -5,7 +5,8 @@ import pytest
 from scipy.io import savemat
 
 from data.store import prepare
-from data.utd_mhad import UTD_MHAD, read_utd_mhad
+from data.utd_mhad import UTD_MHAD, scan_utd_mhad
+from tests.data.stores import load_all
 
 
 def write_sequence(folder: Path, name: str, frames: np.ndarray, variable: str = "d_skel") -> Path:
@@ -23,16 +24,16 @@ def test_a_file_becomes_a_clip_with_the_numbers_of_its_name(tmp_path: Path) -> N
     frames = make_frames(4)
     write_sequence(tmp_path, "a27_s7_t3", frames)
 
-    (clip,) = read_utd_mhad(tmp_path)
+    (clip,) = load_all(scan_utd_mhad(tmp_path))
 
-    assert (clip.name, *clip[2:]) == ("a27_s7_t3", 26, 7, 1)
+    assert (clip.name, *clip[2:5]) == ("a27_s7_t3", 26, 7, 1)
     np.testing.assert_array_equal(clip.skeleton[2, 0], frames[:, :, 2].astype(np.float32))
 
 
 def test_a_sequence_of_one_frame_is_read(tmp_path: Path) -> None:
     write_sequence(tmp_path / "skeleton", "a1_s1_t1", make_frames(1))
 
-    (clip,) = read_utd_mhad(tmp_path)
+    (clip,) = load_all(scan_utd_mhad(tmp_path))
 
     assert clip.skeleton.shape == (1, 1, 20, 3)
 
@@ -51,7 +52,7 @@ def test_a_wrong_file_is_refused_by_name(
     write_sequence(tmp_path, name, frames, variable)
 
     with pytest.raises(ValueError, match=f"{name}_skeleton.mat.*{problem}"):
-        list(read_utd_mhad(tmp_path))
+        load_all(scan_utd_mhad(tmp_path))
 
 
 @pytest.mark.parametrize("kept", [0, 60, 300])
@@ -60,14 +61,14 @@ def test_a_truncated_file_is_refused_by_name(tmp_path: Path, kept: int) -> None:
     path.write_bytes(path.read_bytes()[:kept])
 
     with pytest.raises(ValueError, match=r"a1_s1_t1_skeleton.mat: not a MATLAB 5 file"):
-        list(read_utd_mhad(tmp_path))
+        load_all(scan_utd_mhad(tmp_path))
 
 
 def test_a_file_name_of_another_form_is_refused(tmp_path: Path) -> None:
     write_sequence(tmp_path, "a1_sX_t1", make_frames(4))
 
     with pytest.raises(ValueError, match="file name must have the form"):
-        list(read_utd_mhad(tmp_path))
+        load_all(scan_utd_mhad(tmp_path))
 
 
 @pytest.mark.real_data
