@@ -19,6 +19,8 @@ from losses.precision import at_least_float32, full_precision
 
 Combine = Literal["add", "mul"]
 
+LARGEST_MARGIN = 80  # its exponential is finite in float32
+
 
 class SoftMarginFocal(nn.Module):
     """q^gamma * CE + SM (`add`) or q^gamma * (CE + SM) (`mul`), the mean over the batch.
@@ -31,9 +33,10 @@ class SoftMarginFocal(nn.Module):
         self, *, gamma: float = 0.0, margin: float = 0.0, combine: Combine = "add"
     ) -> None:
         super().__init__()
-        if gamma < 0 or margin < 0:
+        if gamma < 0 or not 0 <= margin <= LARGEST_MARGIN:
             raise ValueError(
-                f"gamma and margin must not be negative, got gamma={gamma}, margin={margin}"
+                f"gamma must not be negative and margin be in 0..{LARGEST_MARGIN}, "
+                f"got gamma={gamma}, margin={margin}"
             )
         self.gamma = gamma
         self.margin = margin
@@ -67,7 +70,7 @@ def focal(*, gamma: float = 2.0) -> nn.Module:
 
 
 def smce(*, margin: float = 0.4) -> nn.Module:
-    """Soft-margin cross-entropy. Raises ValueError if margin is negative."""
+    """Soft-margin cross-entropy. Raises ValueError if margin is not in 0..80."""
     return SoftMarginFocal(margin=margin)
 
 
@@ -75,6 +78,6 @@ def smfl(*, gamma: float = 2.0, margin: float = 0.4, combine: Combine = "add") -
     """Soft-margin focal loss: the margin is added to FL, or lies inside its factor (`mul`).
 
     Raises:
-        ValueError: if gamma or margin is negative.
+        ValueError: if gamma is negative or margin is not in 0..80.
     """
     return SoftMarginFocal(gamma=gamma, margin=margin, combine=combine)

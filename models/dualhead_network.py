@@ -132,14 +132,15 @@ class FusionOptions:
         if not 0 <= self.coarse_share <= 1:
             raise ValueError(f"coarse_share must be in 0 to 1, got {self.coarse_share}")
         weights = (self.fine_loss_weight, self.coarse_loss_weight)
-        if min(weights) < 0:
+        if min(weights) < 0 or max(weights) == 0:
             raise ValueError(
-                "fine_loss_weight and coarse_loss_weight must be at least 0, got "
-                f"{weights[0]} and {weights[1]}"
+                "fine_loss_weight and coarse_loss_weight must be at least 0, one of them more, "
+                f"got {weights[0]} and {weights[1]}"
             )
 
     def scores(self, fine: Tensor, coarse: Tensor) -> Tensor:
-        """(N, K) from the logits (N, K)."""
+        """(N, K) from the logits (N, K), in float32 at least."""
+        fine, coarse = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (fine, coarse))
         if self.kind == "logits":
             return torch.lerp(fine, coarse, self.coarse_share)
         return torch.logaddexp(

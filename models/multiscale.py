@@ -34,7 +34,7 @@ def scale_stack(
     of range.
     """
     if num_scales < 1:
-        raise ValueError(f"the number of scales must be at least 1, got {num_scales}")
+        raise ValueError(f"gcn_scales and g3d_scales must be at least 1, got {num_scales}")
     near = _neighbourhood(edges, num_joints).tile(window, window)
     identity = torch.eye(len(near), dtype=near.dtype)
     if aggregation == "powers":

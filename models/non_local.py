@@ -4,6 +4,7 @@ Legend: B rows (persons of clips), C channels in, C' out, E embedding, T frames,
 positions of a sequence.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,7 +38,7 @@ class NonLocalOptions:
     gate: NonLocalGate = "conv"
 
     def __post_init__(self) -> None:
-        if not self.ratio > 0:
+        if not 0 < self.ratio < math.inf:
             raise ValueError(f"non_local_ratio must be positive, got {self.ratio}")
 
 

@@ -54,7 +54,9 @@ LAYOUTS: dict[str, Layout] = {
 
 
 @torch.no_grad()
-def load_published(name: str, state_dict: Mapping[str, Tensor], **build_args: Any) -> SkeletonModel:
+def load_published(
+    name: str, state_dict: Mapping[str, Tensor], /, **build_args: Any
+) -> SkeletonModel:
     """Our model of that name with the weights of a published checkpoint, in evaluation mode.
 
     Sizes and options are read off the shapes as far as they tell; the rest are the builder's
@@ -83,6 +85,12 @@ def load_published(name: str, state_dict: Mapping[str, Tensor], **build_args: An
         if slot.key in theirs:
             slot.target.copy_(theirs[slot.key].reshape(slot.target.shape))
     return model
+
+
+def published_options(name: str, state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The builder's options as far as the shapes of a published checkpoint tell them."""
+    layout = _named("model", name, LAYOUTS)
+    return _known(layout.options(Shapes(_without_wrapper(state_dict))))
 
 
 def _built(

@@ -27,6 +27,9 @@ from models.skeleton_transform import (
 )
 from models.slnl_blocks import (
     BlockOptions,
+    ConvInit,
+    DropoutPlace,
+    DropoutUnit,
     FirstStage,
     InnerActivation,
     JointInput,
@@ -91,7 +94,11 @@ def slnl(
     first_stage: FirstStage = "sum",
     inner_activation: InnerActivation = "none",
     norm_order: NormOrder = "post_add",
+    shortcut_norm: bool = False,
+    conv_init: ConvInit = "xavier",
     dropout: float = 0.2,
+    dropout_unit: DropoutUnit = "element",
+    dropout_at: DropoutPlace = "end",
     head_pool: HeadPool = "avg",
     head_hidden: int = 0,
     infer: Inference = "cat",
@@ -138,7 +145,11 @@ def slnl(
         first_stage: temporal and spatial convolution summed, concatenated or chained.
         inner_activation: between the convolutions of a block.
         norm_order: ReLU(BN(y + x)), ReLU(BN(y) + x) or BN(ReLU(y + x)).
-        dropout: at the end of each block.
+        shortcut_norm: a batch norm on the shortcuts that change the number of channels.
+        conv_init: uniform weights of the blocks' convolutions, by Xavier or by Kaiming.
+        dropout: of each block.
+        dropout_unit: drop single elements, or whole channels.
+        dropout_at: at the end of the block, or before its norm.
         head_pool: how a stream's last map becomes its feature.
         head_hidden: width of a layer with ReLU before the classifiers, 0 for none.
         infer: scores of the head on both streams, or the sum of all heads.
@@ -165,7 +176,11 @@ def slnl(
         first_stage=first_stage,
         inner_activation=inner_activation,
         norm_order=norm_order,
+        shortcut_norm=shortcut_norm,
+        conv_init=conv_init,
         dropout=dropout,
+        dropout_unit=dropout_unit,
+        dropout_at=dropout_at,
         st_input=st_input,
         non_local=NonLocalOptions(
             ratio=non_local_ratio,
@@ -206,6 +221,7 @@ def slnl(
         shape.num_classes,
         persons=PersonOptions(mask_absent=mask_absent, fusion=person_fusion, fuse_at=fuse_at),
         heads=HeadOptions(pool=head_pool, hidden=head_hidden, infer=infer),
+        clip_sizes=(shape.num_channels, shape.num_joints),
         min_frames=max(2**stack.num_poolings, 1 if streams == "pos" else 2),
         num_frames=shape.num_frames if flattened or frequency is not None else None,
     )

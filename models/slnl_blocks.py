@@ -16,6 +16,9 @@ FirstStage = Literal["sum", "concat", "chain"]
 InnerActivation = Literal["none", "relu", "bn_relu"]
 NormOrder = Literal["post_add", "pre_add", "post_relu"]
 JointInput = Literal["h", "x"]
+DropoutUnit = Literal["element", "channel"]
+DropoutPlace = Literal["end", "before_norm"]
+ConvInit = Literal["xavier", "kaiming"]
 PoolAxes = Literal["both", "time"]
 
 
@@ -26,12 +29,20 @@ class BlockOptions:
     inner_activation: after the first stage; of `chain` also between its two
     norm_order: norm and ReLU after the residual (`post_add`), norm before it, or norm after ReLU
     st_input: the non-local module `st` is given the first stage's output h or the block's input x
+    shortcut_norm: a batch norm behind the 1x1 convolution where the number of channels changes
+    dropout_unit: single elements are dropped, or whole channels
+    dropout_at: the end of the block, or before its norm
+    conv_init: uniform weights of the convolutions, by Xavier or by Kaiming for ReLU
     """
 
     first_stage: FirstStage = "sum"
     inner_activation: InnerActivation = "none"
     norm_order: NormOrder = "post_add"
+    shortcut_norm: bool = False
     dropout: float = 0.2
+    dropout_unit: DropoutUnit = "element"
+    dropout_at: DropoutPlace = "end"
+    conv_init: ConvInit = "xavier"
     st_input: JointInput = "h"
     non_local: NonLocalOptions = field(default_factory=NonLocalOptions)
 
@@ -65,9 +76,10 @@ class LocalBlock(nn.Module):
             "s": (out_channels if stage == "chain" else in_channels, width),
             "st": (out_channels, out_channels),
         }
-        self.temporal = _conv(*channels["t"], kernel, 1)
-        self.spatial = _conv(*channels["s"], 1, kernel)
-        self.joint = _conv(*channels["st"], kernel, kernel)
+        init = options.conv_init
+        self.temporal = _conv(*channels["t"], kernel, 1, init)
+        self.spatial = _conv(*channels["s"], 1, kernel, init)
+        self.joint = _conv(*channels["st"], kernel, kernel, init)
         self.between = _inner(options, width) if stage == "chain" else nn.Identity()
         self.inner = _inner(options, out_channels)
         if options.st_input == "x":
@@ -79,16 +91,17 @@ class LocalBlock(nn.Module):
                 for part in parts
             }
         )
-        self.shortcut = _shortcut(in_channels, out_channels)
+        self.shortcut = _shortcut(in_channels, out_channels, options)
         self.norm = BodyNorm(out_channels)
-        self.dropout = nn.Dropout(options.dropout)
+        kind = nn.Dropout if options.dropout_unit == "element" else nn.Dropout2d
+        self.dropout = kind(options.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         hidden: Tensor = self.inner(self._first_stage(x))
         context = hidden if self.options.st_input == "h" else x
         out = self._with_non_local("st", self.joint(hidden), context)
-        activated: Tensor = self.dropout(self._activated(out, self.shortcut(x)))
-        return activated
+        activated = self._activated(out, self.shortcut(x))
+        return self.dropout(activated) if self.options.dropout_at == "end" else activated
 
     def _first_stage(self, x: Tensor) -> Tensor:
         temporal = self._with_non_local("t", self.temporal(x), x)
@@ -107,29 +120,35 @@ class LocalBlock(nn.Module):
         return local + non_local
 
     def _activated(self, out: Tensor, residual: Tensor) -> Tensor:
-        activated: Tensor
         if self.options.norm_order == "post_relu":
-            activated = self.norm((out + residual).relu())
-            return activated
+            return self._normed((out + residual).relu())
         if self.options.norm_order == "pre_add":
-            activated = self.norm(out) + residual
-        else:
-            activated = self.norm(out + residual)
-        return activated.relu()
+            return (self._normed(out) + residual).relu()
+        return self._normed(out + residual).relu()
+
+    def _normed(self, x: Tensor) -> Tensor:
+        normed: Tensor = self.norm(self.dropout(x) if self.options.dropout_at != "end" else x)
+        return normed
 
 
-def _conv(in_channels: int, out_channels: int, frames: int, joints: int) -> nn.Conv2d:
-    """Stride 1, zero padding to the same size, no bias, Xavier uniform."""
+def _conv(
+    in_channels: int, out_channels: int, frames: int, joints: int, init: ConvInit
+) -> nn.Conv2d:
+    """Stride 1, zero padding to the same size, no bias."""
     padding = (frames // 2, joints // 2)
     conv = nn.Conv2d(in_channels, out_channels, (frames, joints), padding=padding, bias=False)
-    nn.init.xavier_uniform_(conv.weight)
+    if init == "kaiming":
+        nn.init.kaiming_uniform_(conv.weight, nonlinearity="relu")
+    else:
+        nn.init.xavier_uniform_(conv.weight)
     return conv
 
 
-def _shortcut(in_channels: int, out_channels: int) -> nn.Module:
+def _shortcut(in_channels: int, out_channels: int, options: BlockOptions) -> nn.Module:
     if in_channels == out_channels:
         return nn.Identity()
-    return _conv(in_channels, out_channels, 1, 1)
+    conv = _conv(in_channels, out_channels, 1, 1, options.conv_init)
+    return nn.Sequential(conv, BodyNorm(out_channels)) if options.shortcut_norm else conv
 
 
 def _inner(options: BlockOptions, channels: int) -> nn.Module:

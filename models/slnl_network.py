@@ -56,8 +56,9 @@ class HeadOptions:
 class SLnLNetwork(SkeletonModel):
     """A head for every stream and, of two, one on both: heads `pos`, `vel`, `cat`.
 
-    The embedding is what `cat`, or the only head, is given. Raises ValueError for clips of fewer
-    than `min_frames`, or of other than `num_frames` where that is given.
+    The embedding is what `cat`, or the only head, is given. Raises ValueError for clips of other
+    (channels, joints) than `clip_sizes`, of fewer than `min_frames`, or of other than `num_frames`
+    where that is given.
     """
 
     def __init__(
@@ -68,11 +69,13 @@ class SLnLNetwork(SkeletonModel):
         *,
         persons: PersonOptions,
         heads: HeadOptions,
+        clip_sizes: tuple[int, int],
         min_frames: int,
         num_frames: int | None,
     ) -> None:
         super().__init__()
         self.persons, self.heads = persons, heads
+        self.clip_sizes = clip_sizes
         self.min_frames, self.num_frames = min_frames, num_frames
         self.streams = streams
         width = heads.hidden or feature_dim
@@ -89,7 +92,7 @@ class SLnLNetwork(SkeletonModel):
         self.head_weights = dict.fromkeys(widths, 1.0)
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> ModelOutput:
-        self._check_frames(x.shape[2])
+        self._check_sizes(*x.shape[1:4])
         pooled = self._pooled(x, present)
         features = {
             name: layer(pooled[:, i]) for i, (name, layer) in enumerate(self.hidden.items())
@@ -120,7 +123,12 @@ class SLnLNetwork(SkeletonModel):
         values = list(logits.values())
         return torch.stack(values).sum(0) if self.heads.infer == "sum" else values[-1]
 
-    def _check_frames(self, given: int) -> None:
+    def _check_sizes(self, num_channels: int, given: int, num_joints: int) -> None:
+        if (num_channels, num_joints) != self.clip_sizes:
+            raise ValueError(
+                f"clips must have (channels, joints) = {self.clip_sizes}, "
+                f"got {(num_channels, num_joints)}"
+            )
         if self.num_frames is not None and given != self.num_frames:
             raise ValueError(
                 f"the model is tied to clips of {self.num_frames} frames (frequency attention or "

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.errors import Problem, SpecError
-from orchestrator.engine.network import ModelSummary, build_model, input_shape, summarize
+from orchestrator.engine.network import (
+    ModelSummary,
+    build_model,
+    input_shape,
+    load_init_weights,
+    summarize,
+)
 from orchestrator.planning import Planner
 from orchestrator.spec import Changes, Study, objective_problems
 
@@ -21,6 +27,7 @@ def check_models(
         info = planner.store(config).info
         try:
             model = build_model(config, info)
+            load_init_weights(model, config)
             summaries[what] = summarize(model, input_shape(config, info))
         except ValueError as error:
             problems.append(Problem(what, None, str(error)))

@@ -70,10 +70,11 @@ def weights_import(
     from orchestrator.engine.documents import parse_overrides
     from orchestrator.weights import import_weights
 
-    model = import_weights(name, file, out, parse_overrides(options or []))
+    model, told = import_weights(name, file, out, parse_overrides(options or []))
     num_params = sum(parameter.numel() for parameter in model.parameters())
     print(f"{name}: {num_params:,} parameters written to {out}")
-    print(f"train on from them with `init_weights: {out}` in a trial file, or")
+    print(f"options that the file tells: {json.dumps({'name': name, **told})}")
+    print(f"train on from them with `init_weights: {out.resolve()}` in a trial file, or")
     print(f"  skeltune weights evaluate {out} TRIAL.yaml --split test")
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from data.store import ensure_store
-from models.published import load_published
+from models.published import load_published, published_options
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.evaluate import Evaluation, evaluate
@@ -22,15 +22,19 @@ from orchestrator.engine.state import eval_batches, pick_device
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "weights")
 
 
-def import_weights(name: str, file: Path, out: Path, options: Mapping[str, Any]) -> nn.Module:
-    """The published weights in `file` as a model of ours; its weights are written to `out`.
+def import_weights(
+    name: str, file: Path, out: Path, options: Mapping[str, Any]
+) -> tuple[nn.Module, dict[str, Any]]:
+    """The published weights in `file` as a model of ours, and the options that they tell.
 
-    Nothing but tensors is unpickled. Raises `SkelTuneError` for a file that is not a checkpoint and
-    ValueError naming the keys that are missing, extra or of another shape.
+    The weights are written to `out`. Nothing but tensors is unpickled. Raises `SkelTuneError` for a
+    file that is not a checkpoint and ValueError naming the keys that are missing, extra or of
+    another shape.
     """
-    model = load_published(name, read_checkpoint(file), **options)
+    theirs = read_checkpoint(file)
+    model = load_published(name, theirs, **options)
     save_state(out, {"model": model.state_dict()})
-    return model
+    return model, published_options(name, theirs)
 
 
 def read_checkpoint(file: Path) -> dict[str, Tensor]:
@@ -56,7 +60,7 @@ def evaluate_weights(
     """What weights are worth for the model and data of a trial, without any training."""
     where = pick_device(device)
     store = ensure_store(config.data.name, data_root)
-    model = build_model(config.model_copy(update={"init_weights": None}), store.info)
+    model = build_model(config, store.info)
     load_weights(model, file, whole=True)
     autocast = torch.autocast(where.type, torch.bfloat16, config.precision == "bf16")
     return evaluate(model.to(where), eval_batches(config, store, where, split), autocast)

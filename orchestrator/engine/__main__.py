@@ -49,7 +49,7 @@ def _arguments() -> argparse.Namespace:
         type=Path,
         help="prepared data sets; default: data in SKELTUNE_HOME, else in the trial's folder",
     )
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     if arguments.data_root is None:
         home = Path(os.environ.get("SKELTUNE_HOME", arguments.out))
         arguments.data_root = home / "data"

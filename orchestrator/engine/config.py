@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_type_hints
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     create_model,
@@ -133,24 +135,20 @@ class LossSpec(Document):
 class WeightsFile(Document):
     """Saved weights, held to their content: the trial's identity has the digest, not the path."""
 
-    file: Path
-    sha256: str = Field("", description="of the content; filled in when the file is read")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_path(cls, given: Any) -> Any:
-        return {"file": given} if isinstance(given, str | Path) else given
+    file: Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
+    sha256: str = Field(
+        "", pattern="^([0-9a-f]{64})?$", description="of the content; filled in when it is read"
+    )
 
     @model_validator(mode="after")
     def _read_digest(self) -> WeightsFile:
         if self.sha256:
             return self
-        path = self.file.expanduser().resolve()
         try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = hashlib.sha256(self.file.read_bytes()).hexdigest()
         except OSError as error:
-            raise ValueError(f"cannot read {path}: {error.strerror}") from None
-        return WeightsFile(file=path, sha256=digest)
+            raise ValueError(f"cannot read {self.file}: {error.strerror}") from None
+        return WeightsFile(file=self.file, sha256=digest)
 
     def require_unchanged(self) -> None:
         """Raise ValueError if the file is not what it was when the trial was planned."""
@@ -159,6 +157,10 @@ class WeightsFile(Document):
         found = hashlib.sha256(self.file.read_bytes()).hexdigest()
         if found != self.sha256:
             raise ValueError(f"{self.file} must have sha256 {self.sha256}, got {found}")
+
+
+def _as_mapping(given: Any) -> Any:
+    return {"file": given} if isinstance(given, str | Path) else given
 
 
 class TrialConfig(Document):
@@ -176,8 +178,15 @@ class TrialConfig(Document):
     clip_grad_norm: float | None = Field(None, gt=0)
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     compile: bool = False
-    init_weights: WeightsFile | None = Field(
-        None, description="start from the weights of this file (`skeltune weights import`)"
+    init_weights: (
+        Annotated[
+            WeightsFile, BeforeValidator(_as_mapping, json_schema_input_type=Path | WeightsFile)
+        ]
+        | None
+    ) = Field(
+        None,
+        description="start from the weights of this file (`skeltune weights import`), a path from "
+        "the current folder",
     )
     seed: int = Field(0, ge=0, lt=2**31)
     select_on: Literal["val", "test", "none"] = Field(
@@ -241,11 +250,16 @@ def resolve_trial(document: Raw, changes: Mapping[str, Any], source: str) -> Tri
 
 
 def value_at(document: Mapping[str, Any], path: str) -> Any:
-    """The value of a dotted path; of a component its name; None where there is no such path."""
+    """The value of a dotted path; None where there is no such path.
+
+    Of a component it is the name, of weights their file.
+    """
     here: Any = document
     for key in path.split("."):
         here = here.get(key) if isinstance(here, Mapping) else None
-    return here.get("name", here) if isinstance(here, Mapping) else here
+    if isinstance(here, Mapping):
+        return here.get("name", here.get("file", here))
+    return here
 
 
 def flattened(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

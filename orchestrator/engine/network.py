@@ -20,6 +20,8 @@ from orchestrator.engine.config import TrialConfig, transform_of
 from orchestrator.engine.files import load_state
 from orchestrator.engine.memory import peak_bytes
 
+Tensors = dict[str, Tensor]
+
 
 @dataclass(frozen=True)
 class ModelSummary:
@@ -42,20 +44,24 @@ def input_shape(config: TrialConfig, info: DatasetInfo) -> InputShape:
 
 
 def build_model(config: TrialConfig, info: DatasetInfo) -> SkeletonModel:
-    """The model of the configuration, weights drawn from its seed, or from `init_weights`.
+    """The model of the configuration, its weights drawn from the seed.
 
     A margin loss puts its own classifier in place of the model's linear one. Raises ValueError
-    where the options, the loss or the weights do not fit.
+    where the options or the loss do not fit.
     """
     torch.manual_seed(config.seed)
     model = MODELS[config.model.name](input_shape(config, info), **config.model.args)
     loss = build_classification(config)
     if isinstance(loss, MarginLoss):
         replace_classifiers(model, loss, len(info.classes))
+    return model
+
+
+def load_init_weights(model: nn.Module, config: TrialConfig) -> None:
+    """What a trial starts from; ValueError where the file has changed or does not fit."""
     if config.init_weights is not None:
         config.init_weights.require_unchanged()
         load_weights(model, config.init_weights.file)
-    return model
 
 
 def build_classification(config: TrialConfig) -> nn.Module:
@@ -81,7 +87,7 @@ def _width(classifier: nn.Module) -> int:
     return classifier.in_features
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> Tensors:
     """The tensors by name; ValueError where the file cannot be read or has no weights of ours."""
     try:
         given = load_state(path)["model"]
@@ -93,18 +99,20 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise ValueError(
             f"{path} holds no weights of ours; published ones: `skeltune weights import`"
         ) from None
-    weights: dict[str, Tensor] = given
+    weights: Tensors = given
     return weights
 
 
 def load_weights(model: nn.Module, path: Path, *, whole: bool = False) -> None:
     """Weights saved by a trial or by `skeltune weights import`.
 
-    A classifier for other classes stays as it is, unless the `whole` model has to fit; every other
-    name and shape has to agree, else ValueError.
+    A classifier for other classes, or of another kind, stays as it is, unless the `whole` model has
+    to fit; every other name and shape has to agree, else ValueError.
     """
     given = read_weights(path)
     own = model.state_dict()
+    if not whole:
+        given = _with_own_classifiers(own, given)
     named = (f"{key} {tuple(own[key].shape)}, missing" for key in own.keys() - given.keys())
     extra = (f"{key} {tuple(given[key].shape)}, extra" for key in given.keys() - own.keys())
     other = (
@@ -112,13 +120,27 @@ def load_weights(model: nn.Module, path: Path, *, whole: bool = False) -> None:
         for key in own.keys() & given.keys()
         if own[key].shape != given[key].shape
     )
-    may_differ = () if whole else ("classifiers.",)
-    wrong = sorted(text for text in (*named, *extra, *other) if not text.startswith(may_differ))
-    if wrong:
+    if wrong := sorted((*named, *extra, *other)):
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise ValueError(f"{path} does not fit the model: {'; '.join(wrong[:5])}{more}")
-    fits = {key: given[key] for key in own if key in given and given[key].shape == own[key].shape}
-    model.load_state_dict(own | fits)
+    model.load_state_dict(given)
+
+
+def _with_own_classifiers(own: Tensors, given: Tensors) -> Tensors:
+    """The given tensors with every classifier that does not fit wholly replaced by our own."""
+
+    def shapes(tensors: Tensors, head: str) -> dict[str, torch.Size]:
+        return {key: t.shape for key, t in tensors.items() if key.startswith(head)}
+
+    def head_of(key: str) -> str:
+        return ".".join([*key.split(".")[:2], ""])
+
+    heads = {head_of(key) for key in (*own, *given) if key.startswith("classifiers.")}
+    for head in heads:
+        if shapes(own, head) != shapes(given, head):
+            given = {key: t for key, t in given.items() if not key.startswith(head)}
+            given |= {key: t for key, t in own.items() if key.startswith(head)}
+    return given
 
 
 def summarize(model: nn.Module, shape: InputShape) -> ModelSummary:
@@ -139,9 +161,10 @@ def peak_activation_bytes(model: nn.Module, shape: InputShape) -> int:
     input do not count.
     """
     clip = one_clip(model, shape)
+    clips = torch.cat([clip, clip])  # one clip of one frame has no variance for a batch norm
     with peak_bytes() as peak:
-        model.train()(clip)
-    return peak()
+        model.train()(clips)
+    return peak() // 2
 
 
 def one_clip(model: nn.Module, shape: InputShape) -> Tensor:

@@ -8,7 +8,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from orchestrator.engine.files import (
     write_json,
     write_text,
 )
+from orchestrator.engine.network import load_init_weights
 from orchestrator.engine.state import (
     EpochMetrics,
     TrialState,
@@ -74,7 +74,7 @@ def train_epochs(
     store = ensure_store(config.data.name, data_root)
     fit, held_out = split_batches(config, store, where)
     state = build_state(config, store, where)
-    resume(state, files)
+    start(state, files)
     if len(state.history) == config.epochs and not files.result.exists():
         write_json(files.result, result_of(state, store))
     yield from list(state.history)
@@ -106,9 +106,12 @@ def claim(files: TrialFiles, config: TrialConfig) -> None:
     write_text(files.config, dump_yaml(config.plain()))
 
 
-def resume(state: TrialState, files: TrialFiles) -> None:
-    with suppress(FileNotFoundError):
+def start(state: TrialState, files: TrialFiles) -> None:
+    """From the last checkpoint, else from the weights that the configuration names."""
+    try:
         state.load_state_dict(load_state(files.last, state.device))
+    except FileNotFoundError:
+        load_init_weights(state.model, state.config)
 
 
 def train_one_epoch(state: TrialState, batches: ClipBatches, epoch: int) -> EpochMetrics:

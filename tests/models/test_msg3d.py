@@ -102,8 +102,8 @@ def test_the_classifier_starts_as_a_linear_layer_does():
         ({"width": 0}, "width must be a positive multiple of 6"),
         ({"dilations": (0,)}, r"dilations must be positive, got \(0,\)"),
         ({"windows": (3, 4)}, r"windows must be odd and positive, got \(3, 4\)"),
-        ({"gcn_scales": 0}, "number of scales must be at least 1, got 0"),
-        ({"g3d_scales": 0}, "number of scales must be at least 1, got 0"),
+        ({"gcn_scales": 0}, "g3d_scales must be at least 1, got 0"),
+        ({"g3d_scales": 0}, "g3d_scales must be at least 1, got 0"),
     ],
 )
 def test_a_senseless_option_is_refused_with_its_value(options, rule):

@@ -1,5 +1,7 @@
 """Non-local modules against their definition, blocks with and without them."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -56,7 +58,8 @@ def explicit(module, x):
 
 def block(parts=(), in_channels=3, kernel=3, **options):
     torch.manual_seed(0)
-    return LocalBlock(in_channels, 4, kernel, BlockOptions(**{"dropout": 0.0, **options}), parts)
+    options = BlockOptions(**{"dropout": 0.0, **options})
+    return LocalBlock(in_channels, 4, kernel, options, parts)
 
 
 def stack(num_slnl_blocks, parts=("t", "s", "st"), gate="conv", **options):
@@ -66,6 +69,50 @@ def stack(num_slnl_blocks, parts=("t", "s", "st"), gate="conv", **options):
     return block_stack(
         3, StackOptions(**layers), BlockOptions(dropout=0.0, non_local=NonLocalOptions(gate=gate))
     )
+
+
+@pytest.mark.parametrize("order", ["post_add", "pre_add", "post_relu"])
+def test_dropout_can_stand_before_the_norm(order):
+    options = {"norm_order": order, "dropout": 0.5, "dropout_at": "before_norm"}
+    module, x = block(**options).double(), maps()
+    norm, drop = copy.deepcopy(module.norm), module.dropout
+
+    torch.manual_seed(3)
+    out = module(x)
+
+    residual = module.shortcut(x)
+    local = module.joint(module.temporal(x) + module.spatial(x))
+    torch.manual_seed(3)
+    expected = {
+        "post_add": lambda: norm(drop(local + residual)).relu(),
+        "pre_add": lambda: (norm(drop(local)) + residual).relu(),
+        "post_relu": lambda: norm(drop((local + residual).relu())),
+    }[order]()
+    torch.testing.assert_close(out, expected)
+
+
+def test_channels_are_dropped_whole():
+    torch.manual_seed(1)
+    out = block(dropout=0.5, dropout_unit="channel", norm_order="post_relu").double()(maps())
+
+    dropped = (out == 0).all(dim=(2, 3))
+    assert dropped.any()
+    assert not (out == 0)[~dropped].any()
+
+
+def test_the_shortcut_has_a_norm_where_channels_change():
+    narrow, same = block(shortcut_norm=True).double(), block(shortcut_norm=True, in_channels=4)
+
+    shortcut = narrow.shortcut(maps())
+    assert shortcut.mean((0, 2, 3)).abs().max() < 1e-6
+    assert isinstance(same.shortcut, torch.nn.Identity)
+
+
+def test_convolutions_start_within_the_bounds_of_their_rule():
+    bounds = {"xavier": (6 / (9 * 4 + 9 * 4)) ** 0.5, "kaiming": (6 / (9 * 4)) ** 0.5}
+    for rule, bound in bounds.items():
+        weight = block(conv_init=rule).joint.weight
+        assert 0.9 * bound < weight.abs().max() <= bound
 
 
 @pytest.mark.parametrize("part", PARTS)

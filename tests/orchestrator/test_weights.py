@@ -13,7 +13,7 @@ from models.skeletons import SKELETONS
 from orchestrator.cli import app
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import load_state
-from orchestrator.engine.network import build_model
+from orchestrator.engine.network import build_model, load_init_weights
 from orchestrator.engine.state import eval_batches
 from orchestrator.weights import evaluate_weights, import_weights, read_checkpoint
 from tests.benchmarks.straightforward_ctrgcn import StraightforwardCTRGCN
@@ -63,7 +63,13 @@ def test_the_command_imports_and_tells_how_to_go_on(checkpoint: Path, tmp_path: 
 
     assert result.exit_code == 0, result.output
     assert f"init_weights: {out}" in result.output
+    assert '{"name": "ctrgcn", "width": 8' in result.output
     assert load_state(out)["model"]["classifiers.main.weight"].shape == (4, 32)
+
+
+def test_a_name_is_no_option_of_imported_weights(checkpoint: Path, tmp_path: Path):
+    with pytest.raises(ValueError, match=r"options of ctrgcn are .*, got name"):
+        import_weights("ctrgcn", checkpoint, tmp_path / "ours.pt", {"name": "mdrgcn"})
 
 
 def test_the_command_evaluates_imported_weights(checkpoint: Path, tmp_path: Path, monkeypatch):
@@ -136,6 +142,7 @@ def test_a_trial_trains_on_from_imported_weights(checkpoint: Path, tmp_path: Pat
 
     config = make_config({**SMALL_CTRGCN, "init_weights": str(tmp_path / "ours.pt")})
     ours = build_model(config, store.info)
+    load_init_weights(ours, config)
 
     assert all(
         torch.equal(a, b) for a, b in zip(ours.parameters(), model.parameters(), strict=True)
