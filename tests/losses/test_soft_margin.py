@@ -110,7 +110,20 @@ def test_without_focus_and_margin_the_family_is_the_cross_entropy(name):
     torch.testing.assert_close(actual, F.cross_entropy(logits, labels))
 
 
-@pytest.mark.parametrize(("name", "option"), [("focal", "gamma"), ("smce", "margin")])
-def test_a_negative_option_is_refused(name, option):
-    with pytest.raises(ValueError, match=f"must not be negative, got .*{option}=-1"):
-        LOSSES["classification"][name](**{option: -1.0})
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [("focal", "gamma", -1.0), ("smce", "margin", -1.0), ("smce", "margin", 800.0)],
+)
+def test_an_option_out_of_range_is_refused(name, option, value):
+    with pytest.raises(ValueError, match=rf"margin be in 0\.\.80, got .*{option}={value}"):
+        LOSSES["classification"][name](**{option: value})
+
+
+def test_the_largest_margin_has_a_finite_loss_and_gradient():
+    logits = torch.tensor([[-200.0, 200.0], [200.0, -200.0]], requires_grad=True)
+
+    loss = LOSSES["classification"]["smfl"](margin=80.0)(logits, torch.tensor([0, 0]))
+    loss.backward()
+
+    assert loss.isfinite()
+    assert logits.grad.isfinite().all()

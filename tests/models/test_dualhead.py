@@ -7,6 +7,7 @@ import torch
 
 from models import MODELS
 from models.cross_attention import FrameAttention, JointAttention, aligned
+from models.dualhead_network import FusionOptions
 from tests.benchmarks.straightforward_g3d import StraightforwardDualHead
 from tests.models.g3d_equality import assert_trains_alike, logits, shake
 from tests.models.g3d_golden import CASES, assert_golden, fill_golden, golden_input, input_shape
@@ -248,9 +249,24 @@ def test_attention_at_a_quarter_rate_is_a_strided_convolution():
         ({"coarse_windows": (0,)}, r"windows must be odd and positive, got \(3, 0\)"),
         ({"subsampling_rate": 0}, "subsampling_rate must be at least 1, got 0"),
         ({"coarse_share": 1.5}, "coarse_share must be in 0 to 1, got 1.5"),
-        ({"fine_loss_weight": -1}, "fine_loss_weight and .* at least 0, got -1 and 0.5"),
+        ({"fine_loss_weight": -1}, "fine_loss_weight and .* at least 0, .* got -1 and 0.5"),
+        ({"fine_loss_weight": 0, "coarse_loss_weight": 0}, "one of them more, got 0 and 0"),
     ],
 )
 def test_a_senseless_option_is_refused_with_its_value(options, rule):
     with pytest.raises(ValueError, match=rule):
         build(**options)
+
+
+def test_scores_are_fused_in_float32_under_autocast():
+    torch.manual_seed(0)
+    fine, coarse = torch.randn(2, 4, 5, dtype=torch.bfloat16)
+    options = FusionOptions(
+        kind="softmax", coarse_share=0.5, fine_loss_weight=0.5, coarse_loss_weight=0.5
+    )
+
+    fused = options.scores(fine, coarse)
+
+    assert fused.dtype == torch.float32
+    expected = (fine.double().softmax(1) + coarse.double().softmax(1)).div(2).log()
+    torch.testing.assert_close(fused.double(), expected, atol=1e-6, rtol=1e-6)
