@@ -18,7 +18,8 @@ demo: $(BIN)/skeltune
 	$(BIN)/skeltune run search_spaces/studies/demo.yaml
 
 test: $(BIN)/skeltune
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n auto --maxprocesses 8
+	$(BIN)/pytest -m slow
 
 lint: $(BIN)/skeltune
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 Legend: N clips, C channels, T frames, V joints, M persons, K classes, D embedding.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ class ModelOutput(NamedTuple):
     embedding: Tensor
 
 
-class SkeletonModel(nn.Module):
+class SkeletonModel(nn.Module, ABC):
     """What a model builder returns.
 
     embedding_dim: D
@@ -49,10 +50,10 @@ class SkeletonModel(nn.Module):
     classifiers: nn.ModuleDict
     head_weights: dict[str, float]
 
+    @abstractmethod
     def forward(self, x: Tensor, present: Tensor | None = None) -> ModelOutput:
         """x (N, C, T, V, M); present (N, M), bool: where False the person is zero in every frame.
 
         None means that it is not known. Frames may be more or fewer than `InputShape` says, unless
         the model is tied to their number and raises ValueError.
         """
-        raise NotImplementedError

@@ -138,7 +138,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_by_name(content, message, tmp_p
 
 def test_a_trial_trains_on_from_imported_weights(checkpoint: Path, tmp_path: Path):
     store = prepare_tiny(tmp_path / "data")
-    model = import_weights("ctrgcn", checkpoint, tmp_path / "ours.pt", {})
+    model, _ = import_weights("ctrgcn", checkpoint, tmp_path / "ours.pt", {})
 
     config = make_config({**SMALL_CTRGCN, "init_weights": str(tmp_path / "ours.pt")})
     ours = build_model(config, store.info)
