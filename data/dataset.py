@@ -116,7 +116,7 @@ class DatasetSource:
     """Where a dataset's clips come from and how its protocols split them.
 
     `scan(raw, *, options)` lists the clips in the order of the store, without reading them; its
-    keyword-only parameters are the options of `data.store.prepare`. `info_with(**options)`
+    keyword-only parameters are the options of `data.preparation.prepare`. `info_with(**options)`
     describes the dataset where an option of `scan` changes the description (None: it never does).
     """
 

@@ -1,17 +1,9 @@
-"""A dataset prepared once as ragged, memory-mapped arrays at <root>/<name>/.
-
-A store is written into a hidden folder beside its place, flushed to disk, and renamed: readers
-see a whole store or none, and of several preparers the first to finish wins.
-"""
+"""A prepared dataset: ragged, memory-mapped arrays at <root>/<name>/, opened and verified."""
 
 from __future__ import annotations
 
-import contextlib
-import inspect
+import difflib
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,19 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data import DATASETS
-from data.dataset import SPLITS, DatasetInfo, DatasetSource, FloatArray, IntArray
+from data.dataset import SPLITS, DatasetInfo, FloatArray, IntArray
 from data.store_files import (
     CLIPS,
     FORMAT_VERSION,
-    FRAME_TYPE,
-    FRAMES,
+    FRAME_FILES,
+    FRAME_TYPES,
     MANIFEST,
     ClipArrays,
     file_sha256,
-    flush_to_disk,
     manifest_sha256,
     store_digest,
-    write_store,
 )
 
 VERIFY_BYTES = 256 * 2**20
@@ -41,14 +31,19 @@ VERIFY_BYTES = 256 * 2**20
 
 
 class StoreMissingError(ValueError):
-    """The dataset has not been prepared under this root."""
+    """No dataset has been prepared under this name and root."""
+
+
+class StoreDamagedError(ValueError):
+    """The store is not what was prepared, or is of another format version."""
 
 
 @dataclass(frozen=True, eq=False)
 class ArrayStore:
     """An opened store: n clips, F frames; `frames[offsets[i]:offsets[i + 1]]` is clip i.
 
-    `frames` is (F, M, V, C) float32, memory-mapped and read-only; the other arrays are (n,).
+    `frames` is (F, M, V, C), memory-mapped and read-only, float32 or, if it was prepared so,
+    float16; the other arrays are (n,).
     """
 
     folder: Path
@@ -66,6 +61,16 @@ class ArrayStore:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def name(self) -> str:
+        """What the store is opened by; `info.name` is the dataset it was prepared from."""
+        return self.folder.name
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of its files."""
+        return sum(path.stat().st_size for path in self.folder.iterdir())
+
     def split(self, protocol: str, *splits: str) -> IntArray:
         """Indices of the clips in any of the splits, ascending.
 
@@ -73,75 +78,32 @@ class ArrayStore:
         """
         if protocol not in self.split_codes:
             known = ", ".join(self.split_codes)
-            raise ValueError(f"{self.info.name} has the protocols {known}, got {protocol!r}")
+            raise ValueError(f"{self.name} has the protocols {known}, got {protocol!r}")
         if not splits or not set(splits) <= set(SPLITS):
             raise ValueError(f"splits must be among {', '.join(SPLITS)}, got {splits}")
         codes = [SPLITS.index(split) for split in splits]
         return np.flatnonzero(np.isin(self.split_codes[protocol], codes)).astype(np.int64)
 
     def verify(self) -> None:
-        """Hash the frames; raises ValueError if they are not those that were prepared."""
-        if file_sha256(self.folder / FRAMES) != self.manifest["frames_sha256"]:
-            raise _damaged(self.folder, f"{FRAMES} does not have the recorded SHA-256")
-
-
-def prepare(
-    name: str, raw: Path | None, root: Path, *, overwrite: bool = False, **options: Any
-) -> ArrayStore:
-    """Read the raw files once and put the store at <root>/<name>/.
-
-    `options` go to the dataset's reader. A store that is already there is returned if it was
-    prepared with the same options. Raises ValueError for an unknown dataset or option, for raw
-    files that are missing or damaged, and for an existing store that differs unless `overwrite`.
-    """
-    source = _source(name)
-    _check_request(name, source, raw, options)
-    target = root / name
-    if target.exists() and not overwrite:
-        return _same_options(open_store(name, root), options)
-    root.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
-    try:
-        origin = {"source": None if raw is None else str(raw.absolute()), "options": options}
-        clips = (clip.load() for clip in source.scan(raw, **options))
-        write_store(temporary, clips, source.describe(options), source.splits, origin)
-        temporary.chmod(0o755)
-        published = _replace(temporary, target) if overwrite else _publish(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    store = open_store(name, root)
-    return store if published else _same_options(store, options)
-
-
-def ensure_store(name: str, root: Path) -> ArrayStore:
-    """Open the store, first preparing a dataset that needs no raw files if it is missing."""
-    try:
-        return open_store(name, root)
-    except StoreMissingError:
-        if _source(name).needs_raw:
-            raise
-    return prepare(name, None, root)
+        """Hash the frames; raises StoreDamagedError if they are not those that were prepared."""
+        file = FRAME_FILES[self.manifest["dtype"]]
+        if file_sha256(self.folder / file) != self.manifest["frames_sha256"]:
+            raise _damaged(self.folder, f"{file} does not have the recorded SHA-256")
 
 
 def open_store(name: str, root: Path) -> ArrayStore:
-    """Open a prepared dataset.
+    """Open a prepared dataset, known or not, by the name under which it was prepared.
 
-    Raises StoreMissingError if there is none, and ValueError if it is damaged or of another
+    Raises StoreMissingError if there is none, and StoreDamagedError if it is damaged or of another
     format version; both say how to prepare it.
     """
-    _source(name)
     folder = root / name
-    if not folder.exists():
-        raise StoreMissingError(
-            f"dataset {name} is not prepared under {root}; run: {_prepare_command(name)}"
-        )
-    manifest = _read_manifest(folder)
+    manifest = read_manifest(name, root)
     try:
         info = _parse_info(manifest["info"])
-        with np.load(folder / CLIPS, allow_pickle=False) as file:
-            arrays = {column: file[column] for column in file.files}
+        arrays = _read_arrays(folder)
         store = _assemble(folder, info, manifest, arrays)
-    except (OSError, KeyError, TypeError, ValueError, BadZipFile) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise _damaged(folder, f"{type(error).__name__}: {error}") from error
     if store_digest(info, arrays, manifest["frames_sha256"]) != store.digest:
         raise _damaged(folder, f"{CLIPS} does not have the recorded digest")
@@ -150,58 +112,11 @@ def open_store(name: str, root: Path) -> ArrayStore:
     return store
 
 
-def _source(name: str) -> DatasetSource:
-    if name not in DATASETS:
-        raise ValueError(f"dataset must be one of {', '.join(DATASETS)}, got {name!r}")
-    return DATASETS[name]
-
-
-def _check_request(
-    name: str, source: DatasetSource, raw: Path | None, options: dict[str, Any]
-) -> None:
-    if source.needs_raw and raw is None:
-        raise ValueError(f"dataset {name} is made from raw files; run: {_prepare_command(name)}")
-    parameters = inspect.signature(source.scan).parameters.values()
-    known = [item.name for item in parameters if item.kind is item.KEYWORD_ONLY]
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise ValueError(f"dataset {name} has the options {known}, got {unknown}")
-
-
-def _same_options(store: ArrayStore, options: dict[str, Any]) -> ArrayStore:
-    prepared_with = store.manifest["options"]
-    if prepared_with != json.loads(json.dumps(options)):
-        raise ValueError(
-            f"{store.folder} was prepared with the options {prepared_with}, asked for {options}; "
-            "overwrite it or choose another root"
-        )
-    return store
-
-
-def _publish(temporary: Path, target: Path) -> bool:
-    """Rename into place; False if another process has put its store there first."""
-    try:
-        os.rename(temporary, target)
-    except OSError:
-        if target.exists():
-            return False
-        raise
-    flush_to_disk(target.parent)
-    return True
-
-
-def _replace(temporary: Path, target: Path) -> bool:
-    """Like `_publish`, after moving the present store away: readers that have it open keep it."""
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(target, old / target.name)
-        return _publish(temporary, target)
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(name: str, root: Path) -> dict[str, Any]:
+    """What a store says of itself, without its arrays; raises as `open_store` does."""
+    folder = root / name
+    if not folder.is_dir():
+        raise _missing(name, root)
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -216,6 +131,18 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def prepared_names(root: Path) -> list[str]:
+    """The stores under a root, damaged ones included."""
+    files = [path for file in (CLIPS, MANIFEST) for path in root.glob(f"[!.]*/{file}")]
+    return sorted({path.parent.name for path in files})
+
+
+def prepare_command(name: str) -> str:
+    """How a known dataset is prepared."""
+    raw = " --raw DIR" if DATASETS[name].needs_raw else ""
+    return f"skeltune data prepare {name}{raw}"
+
+
 def _parse_info(fields: dict[str, Any]) -> DatasetInfo:
     return DatasetInfo(
         **{
@@ -228,14 +155,23 @@ def _parse_info(fields: dict[str, Any]) -> DatasetInfo:
     )
 
 
+def _read_arrays(folder: Path) -> ClipArrays:
+    try:
+        with np.load(folder / CLIPS, allow_pickle=False) as file:
+            return {column: file[column] for column in file.files}
+    except (OSError, ValueError, BadZipFile) as error:
+        raise ValueError(f"{CLIPS} cannot be read: {error}") from error
+
+
 def _assemble(
     folder: Path, info: DatasetInfo, manifest: dict[str, Any], arrays: ClipArrays
 ) -> ArrayStore:
+    file, frame_type = FRAME_FILES[manifest["dtype"]], FRAME_TYPES[manifest["dtype"]]
     shape = (int(arrays["offsets"][-1]), info.num_persons, info.num_joints, info.num_channels)
-    expected_bytes = int(np.prod(shape)) * FRAME_TYPE.itemsize
-    actual_bytes = (folder / FRAMES).stat().st_size
+    expected_bytes = int(np.prod(shape)) * frame_type.itemsize
+    actual_bytes = (folder / file).stat().st_size
     if actual_bytes != expected_bytes:
-        raise ValueError(f"{FRAMES} must have {expected_bytes} bytes, got {actual_bytes}")
+        raise ValueError(f"{file} must have {expected_bytes} bytes, got {actual_bytes}")
     return ArrayStore(
         folder=folder,
         info=info,
@@ -246,18 +182,28 @@ def _assemble(
         subjects=arrays["subjects"],
         cameras=arrays["cameras"],
         offsets=arrays["offsets"],
-        frames=np.memmap(folder / FRAMES, dtype=FRAME_TYPE, mode="r", shape=shape),
+        frames=np.memmap(folder / file, dtype=frame_type, mode="r", shape=shape),
         split_codes={protocol: arrays[f"split_{protocol}"] for protocol in info.protocols},
     )
 
 
-def _damaged(folder: Path, problem: str) -> ValueError:
-    command = _prepare_command(folder.name)
-    return ValueError(
-        f"the store {folder} is damaged ({problem}); prepare it again: {command} --overwrite"
+def _missing(name: str, root: Path) -> StoreMissingError:
+    if name in DATASETS:
+        return StoreMissingError(
+            f"dataset {name} is not prepared under {root}; run: {prepare_command(name)}"
+        )
+    prepared = prepared_names(root)
+    close = difflib.get_close_matches(name, [*DATASETS, *prepared], n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return StoreMissingError(
+        f"no dataset {name!r} under {root}; {hint}prepared: {', '.join(prepared) or 'none'}; "
+        f"known: {', '.join(DATASETS)}"
     )
 
 
-def _prepare_command(name: str) -> str:
-    raw = " --raw DIR" if DATASETS[name].needs_raw else ""
-    return f"skeltune data prepare {name}{raw}"
+def _damaged(folder: Path, problem: str) -> StoreDamagedError:
+    known = folder.name in DATASETS
+    command = f": {prepare_command(folder.name)} --overwrite" if known else " with --overwrite"
+    return StoreDamagedError(
+        f"the store {folder} is damaged ({problem}); prepare it again{command}"
+    )

@@ -1,9 +1,10 @@
-"""The files of a prepared dataset: how they are written, hashed and put in place.
+"""The files of a prepared dataset: what is in them, how they are hashed and flushed to disk.
 
-frames.f32     (F, M, V, C) little-endian float32, all clips one after the other
+frames.f32     (F, M, V, C) little-endian float32, all clips one after the other; in a store of
+               half precision frames.f16, float16
 clips.npz      names, labels, subjects, cameras, setups, parts, split_<protocol> (n,);
                offsets (n + 1,)
-manifest.json  description, source, options, counts, skipped clips, format version, hashes
+manifest.json  description, source, options, dtype, counts, skipped clips, format version, hashes
 """
 
 from __future__ import annotations
@@ -11,82 +12,97 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.dataset import SPLITS, Clip, ClipTable, DatasetInfo, SplitRule, check_clip
+from data.dataset import SPLITS, Clip, ClipTable, DatasetInfo, SplitRule
 
 FORMAT_VERSION = 2
-FRAMES, CLIPS, MANIFEST = "frames.f32", "clips.npz", "manifest.json"
-FRAME_TYPE = np.dtype("<f4")
+CLIPS, MANIFEST = "clips.npz", "manifest.json"
 LEFT_OUT = 255
 """The split code of a clip that a protocol leaves out."""
+
+FrameType = Literal["float32", "float16"]
+FRAME_TYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2")}
+FRAME_FILES = {"float32": "frames.f32", "float16": "frames.f16"}
 
 ClipArrays = dict[str, NDArray[Any]]
 
 
 @dataclass
-class _ClipColumns:
+class ClipColumns:
+    """What is stored of clips besides their frames, and which clips were left out and why.
+
+    `num_refused` of the skipped clips are damaged or do not fit the dataset; the others are empty.
+    """
+
     names: list[str] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     subjects: list[int] = field(default_factory=list)
     cameras: list[int] = field(default_factory=list)
     setups: list[int] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=lambda: [0])
+    lengths: list[int] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
+    num_refused: int = 0
 
     def append(self, clip: Clip) -> None:
         self.names.append(clip.name)
-        self.labels.append(clip.label)
-        self.subjects.append(clip.subject)
-        self.cameras.append(clip.camera)
-        self.setups.append(clip.setup)
+        self.labels.append(int(clip.label))
+        self.subjects.append(int(clip.subject))
+        self.cameras.append(int(clip.camera))
+        self.setups.append(int(clip.setup))
         self.parts.append(clip.part)
-        self.offsets.append(self.offsets[-1] + len(clip.skeleton))
+        self.lengths.append(len(clip.skeleton))
+
+    def skip(self, name: str, reason: str) -> None:
+        self.skipped.append({"name": name, "reason": reason})
+
+    def extend(self, others: ClipColumns) -> None:
+        for column, values in asdict(others).items():
+            setattr(self, column, getattr(self, column) + values)
 
     def arrays(self, rules: Mapping[str, SplitRule]) -> ClipArrays:
         arrays: ClipArrays = {
             column: np.array(getattr(self, column), dtype=np.str_) for column in ("names", "parts")
         }
-        for column in ("labels", "subjects", "cameras", "setups", "offsets"):
+        for column in ("labels", "subjects", "cameras", "setups"):
             arrays[column] = np.array(getattr(self, column), dtype=np.int64)
+        arrays["offsets"] = np.cumsum([0, *self.lengths], dtype=np.int64)
         table = ClipTable(**{column: arrays[column] for column in ClipTable._fields})
         for protocol, rule in rules.items():
             arrays[f"split_{protocol}"] = _split_codes(protocol, rule(table))
         return arrays
 
 
-def write_store(
+def finish_store(
     folder: Path,
-    clips: Iterable[Clip],
+    columns: ClipColumns,
+    frames_sha256: str,
     info: DatasetInfo,
     rules: Mapping[str, SplitRule],
     origin: Mapping[str, Any],
 ) -> None:
-    """Write a whole store into an empty folder and flush it to disk.
+    """Write all but the frames, which the folder has already, and flush everything to disk.
 
-    `origin` (source and options) is recorded in the manifest and does not enter the digest. Clips
-    without a frame, or without a body in any frame, are left out and recorded with the reason.
-    Raises ValueError if a clip does not fit `info`, or if none is left.
+    `origin` (source, options and dtype) is recorded in the manifest and does not enter the digest.
+    Raises ValueError if there is no clip, or for a split that does not exist.
     """
-    columns, frames_sha256 = _write_frames(folder / FRAMES, clips, info)
     if not columns.names:
         raise ValueError(f"{info.name}: no clip to store; skipped: {columns.skipped}")
     arrays = columns.arrays(rules)
     np.savez(folder / CLIPS, allow_pickle=False, **arrays)
     manifest = {
-        "name": info.name,
         **origin,
         "format_version": FORMAT_VERSION,
         "info": asdict(info),
         "num_clips": len(columns.names),
-        "num_frames": columns.offsets[-1],
+        "num_frames": sum(columns.lengths),
         "counts": count_clips(arrays, info),
         "skipped": columns.skipped,
         "frames_sha256": frames_sha256,
@@ -94,8 +110,8 @@ def write_store(
     }
     manifest["manifest_sha256"] = manifest_sha256(manifest)
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    for name in (FRAMES, CLIPS, MANIFEST):
-        flush_to_disk(folder / name)
+    for path in folder.iterdir():
+        flush_to_disk(path)
     flush_to_disk(folder)
 
 
@@ -142,31 +158,6 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _write_frames(path: Path, clips: Iterable[Clip], info: DatasetInfo) -> tuple[_ClipColumns, str]:
-    columns = _ClipColumns()
-    digest = hashlib.sha256()
-    with path.open("wb") as stream:
-        for clip in clips:
-            check_clip(clip, info)
-            reason = _reason_to_skip(clip)
-            if reason is not None:
-                columns.skipped.append({"name": clip.name, "reason": reason})
-                continue
-            content = np.ascontiguousarray(clip.skeleton, dtype=FRAME_TYPE).tobytes()
-            stream.write(content)
-            digest.update(content)
-            columns.append(clip)
-    return columns, digest.hexdigest()
-
-
-def _reason_to_skip(clip: Clip) -> str | None:
-    if len(clip.skeleton) == 0:
-        return "no frames"
-    if not clip.skeleton.any():
-        return "no body in any frame"
-    return None
 
 
 def _split_codes(protocol: str, assigned: NDArray[np.str_]) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli_data import data_app
 from orchestrator.cli_models import models_app, weights_app
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Ablation studies and hyper-parameter searches for skeleton-based action recognition.",
 )
-data_app = typer.Typer(no_args_is_help=True, help="Prepare and inspect data sets.")
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
@@ -221,29 +221,6 @@ def schema(out: Annotated[Path, typer.Option(help="folder for the schemas")]) ->
 
     for path in write_schemas(out):
         _console().print(str(path))
-
-
-@data_app.command("prepare")
-def data_prepare(
-    name: str,
-    raw: Annotated[Path | None, typer.Option(help="folder of the original files")] = None,
-    overwrite: bool = False,
-) -> None:
-    """Read a data set's original files once into memory-mapped arrays."""
-    from data.store import prepare
-
-    store = prepare(name, raw, _home().data, overwrite=overwrite)
-    _console().print(f"{name}: {len(store.names)} clips, digest {store.digest}", highlight=False)
-
-
-@data_app.command("info")
-def data_info(name: str) -> None:
-    """Classes, shapes, splits and digest of a prepared data set."""
-    from data.store import ensure_store
-    from orchestrator.status import data_table
-    from orchestrator.view import show_table
-
-    show_table(_console(), data_table(ensure_store(name, _home().data)))
 
 
 def main() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.store import ArrayStore, ensure_store
+from data.preparation import ensure_store
+from data.store import ArrayStore
 from orchestrator.ablation import variants_of
 from orchestrator.engine.config import TrialConfig, flattened
 from orchestrator.engine.errors import Problem, SpecError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from data.store import ensure_store
+from data.preparation import ensure_store
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.errors import DivergedError
 from orchestrator.engine.files import TrialFiles

@@ -1,9 +1,7 @@
-"""How far studies are, and what data sets hold: tables for the terminal."""
+"""How far studies are, for the terminal."""
 
 from __future__ import annotations
 
-from data import DATASETS
-from data.store import ArrayStore
 from orchestrator.home import Home
 from orchestrator.planning import current_records
 from orchestrator.records import State
@@ -30,17 +28,3 @@ def _row(home: Home, name: str) -> tuple[str, ...]:
     shown = "" if best is None else f"{objective.metric} {best:.2f}"
     hours = sum(record.seconds for record in records) / 3600
     return (name, *(str(states.count(state) or "") for state in State), shown, f"{hours:.2f}")
-
-
-def data_table(store: ArrayStore) -> Table:
-    """Clips of each split by protocol."""
-    info = store.info
-    rows = tuple(
-        (protocol, *(str(len(store.split(protocol, split))) for split in ("train", "val", "test")))
-        for protocol in DATASETS[info.name].splits
-    )
-    notes = (
-        f"{len(store.names)} clips, {len(info.classes)} classes, {info.num_joints} joints, "
-        f"{info.num_persons} persons, {info.num_channels} channels; digest {store.digest}",
-    )
-    return Table(f"Data set {info.name}", ("protocol", "train", "val", "test"), rows, notes)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from data.store import ensure_store
+from data.preparation import ensure_store
 from models.published import load_published, published_options
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.errors import SkelTuneError

@@ -54,8 +54,9 @@ class ComponentSpec(Document):
 
 def _options(builder: Builder) -> dict[str, Any]:
     """The keyword-only parameters of a builder as pydantic fields."""
-    is_class = isinstance(builder, type)
-    hints = get_type_hints(builder.__init__ if is_class else builder)
+    function = builder.func if isinstance(builder, functools.partial) else builder
+    is_class = isinstance(function, type)
+    hints = get_type_hints(function.__init__ if is_class else function)
     parameters = inspect.signature(builder).parameters.values()
     return {
         p.name: (hints[p.name], ... if p.default is p.empty else p.default)
@@ -233,6 +234,11 @@ class TrialConfig(Document):
             content["init_weights"] = self.init_weights.sha256
         text = json.dumps([content, data_digest], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def options_document(name: str, builder: Builder) -> type[Document]:
+    """The options of a builder by themselves."""
+    return create_model(name, __base__=Document, **_options(builder))
 
 
 def transform_of(spec: DataSpec) -> ClipTransform:

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from data.batches import Batch, ClipBatches
-from data.store import ArrayStore, ensure_store
+from data.preparation import ensure_store
+from data.store import ArrayStore
 from losses.margin import MarginLoss
 from models.interface import ModelOutput
 from orchestrator.engine.config import TrialConfig

@@ -20,7 +20,8 @@ import torch
 import yaml
 from rich.console import Console
 
-from data.store import prepare
+from data import DATASETS
+from data.preparation import prepare
 from orchestrator.cluster import Cluster
 from orchestrator.engine.config import resolve_trial
 from orchestrator.engine.trial import run_trial
@@ -45,7 +46,7 @@ def main() -> None:
     rounds = []
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
-        prepare("synthetic", None, home.data, num_takes=2)
+        prepare(DATASETS["synthetic"], None, home.data, num_takes=2)
         for number in range(arguments.rounds):
             study = _study(home.root, f"round_{number}", arguments.trials)
             rounds.append((_plain_loop(study, home, arguments.trials), *_study_run(study, home)))

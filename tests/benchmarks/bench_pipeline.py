@@ -21,7 +21,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from data import DATASETS
 from data.batches import ClipBatches, ClipTransform
-from data.store import ArrayStore, ensure_store
+from data.preparation import ensure_store
+from data.store import ArrayStore
 from data.transform import Draws, draw, epoch_generator
 from tests.data.per_sample import transform_clip
 

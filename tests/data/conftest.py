@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from data.store import ArrayStore, prepare
+from data import DATASETS
+from data.preparation import prepare
+from data.store import ArrayStore, open_store
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+SMALL = {"num_classes": 3, "num_subjects": 4, "num_takes": 2, "num_frames": 20}
 
 
 def find_raw(folder: str) -> Path:
@@ -30,12 +33,10 @@ def utd_mhad_raw() -> Path:
 @pytest.fixture(scope="session")
 def synthetic_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("stores")
-    prepare("synthetic", None, root, num_classes=3, num_subjects=4, num_takes=2, num_frames=20)
+    prepare(DATASETS["synthetic"], None, root, **SMALL)
     return root
 
 
 @pytest.fixture(scope="session")
 def synthetic_store(synthetic_root: Path) -> ArrayStore:
-    return prepare(
-        "synthetic", None, synthetic_root, num_classes=3, num_subjects=4, num_takes=2, num_frames=20
-    )
+    return open_store("synthetic", synthetic_root)

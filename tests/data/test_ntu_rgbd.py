@@ -7,7 +7,7 @@ import torch
 
 from data.batches import ClipBatches, ClipTransform
 from data.ntu_rgbd import FILE_NAME, MISSING, NTU60, scan_ntu60
-from data.store import prepare
+from data.preparation import prepare
 from data.streams import to_stream
 from tests.data import ntu_golden as golden
 from tests.data.skeleton_files import wave, waves, write_skeleton_file
@@ -23,7 +23,7 @@ def write_waves(folder: Path, name: str = NAME) -> Path:
 
 def preprocessed(raw: Path, root: Path) -> torch.Tensor:
     """The stored clip centred in every frame and repeated to 300 frames, (1, C, T, V, M)."""
-    store = prepare("ntu60", raw, root)
+    store = prepare(NTU60, raw, root)
     transform = ClipTransform(clip_len=5, normalize="center_frames")
     clips = np.array([0])
     (batch,) = ClipBatches(
@@ -85,7 +85,7 @@ def test_a_folder_of_folders_becomes_a_store(tmp_path: Path) -> None:
     nobody = tmp_path / "raw" / "S001C001P001R001A001.skeleton"
     write_skeleton_file(nobody, [[], []])
 
-    store = prepare("ntu60", tmp_path / "raw", tmp_path)
+    store = prepare(NTU60, tmp_path / "raw", tmp_path)
 
     assert store.names.tolist() == [NAME, "S017C001P018R001A060"]
     assert store.manifest["skipped"] == [{"name": nobody.stem, "reason": "no body in any frame"}]

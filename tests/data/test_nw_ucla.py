@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from data.nw_ucla import NW_UCLA, scan_nw_ucla
-from data.store import prepare
+from data.preparation import prepare
 from tests.data.stores import clip_table, load_all
 
 
@@ -77,14 +77,14 @@ def test_a_coordinate_that_is_not_a_number_is_refused_by_name(tmp_path: Path) ->
     write_sequence(tmp_path / "raw", "a08_s03_e02_v01", skeletons=[[[float("nan")] * 3] * 20])
 
     with pytest.raises(ValueError, match="clip a08_s03_e02_v01: coordinates must be finite"):
-        prepare("nw_ucla", tmp_path / "raw", tmp_path)
+        prepare(NW_UCLA, tmp_path / "raw", tmp_path)
 
 
 def test_a_sequence_without_frames_is_skipped_with_the_reason(tmp_path: Path) -> None:
     write_sequence(tmp_path / "raw", "a08_s03_e02_v01", skeletons=[])
     write_sequence(tmp_path / "raw", "a08_s03_e03_v01")
 
-    store = prepare("nw_ucla", tmp_path / "raw", tmp_path)
+    store = prepare(NW_UCLA, tmp_path / "raw", tmp_path)
 
     assert store.names.tolist() == ["a08_s03_e03_v01"]
     assert store.manifest["skipped"] == [{"name": "a08_s03_e02_v01", "reason": "no frames"}]
@@ -92,7 +92,7 @@ def test_a_sequence_without_frames_is_skipped_with_the_reason(tmp_path: Path) ->
 
 @pytest.mark.real_data
 def test_the_real_data_set_has_its_published_counts(nw_ucla_raw: Path, tmp_path: Path) -> None:
-    store = prepare("nw_ucla", nw_ucla_raw, tmp_path)
+    store = prepare(NW_UCLA, nw_ucla_raw, tmp_path)
 
     assert len(store) == 1484
     assert np.bincount(store.cameras).tolist() == [0, 516, 504, 464]

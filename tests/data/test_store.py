@@ -1,19 +1,24 @@
 import json
-import multiprocessing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data import DATASETS
-from data.dataset import Clip, RawClip
-from data.store import ArrayStore, StoreMissingError, ensure_store, open_store, prepare
-from data.store_files import CLIPS, FRAMES, MANIFEST, write_store
-from tests.data.stores import CHAIN, make_clip, make_store, split_chain
+from data.preparation import prepare
+from data.store import (
+    ArrayStore,
+    StoreDamagedError,
+    StoreMissingError,
+    open_store,
+    prepared_names,
+    read_manifest,
+)
+from data.store_files import CLIPS, MANIFEST
+from tests.data.stores import CHAIN, make_clip, make_store, source_of
 
-SMALL = {"num_classes": 2, "num_subjects": 3, "num_takes": 1, "num_frames": 8}
+FRAMES = "frames.f32"
 
 
 def test_a_store_gives_back_what_was_read(tmp_path: Path) -> None:
@@ -71,20 +76,6 @@ def test_the_manifest_counts_clips_by_protocol_split_and_class(tmp_path: Path) -
     assert store.manifest["num_frames"] == 12
 
 
-def test_clips_without_a_body_are_left_out_with_the_reason(tmp_path: Path) -> None:
-    nobody = make_clip(4, 1, skeleton=np.zeros((4, 2, 3, 3), dtype=np.float32))
-
-    store = make_store(tmp_path, [make_clip(2, 0), nobody])
-
-    assert len(store) == 1
-    assert store.manifest["skipped"] == [{"name": "clip01", "reason": "no body in any frame"}]
-
-
-def test_a_data_set_without_a_usable_clip_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no clip to store"):
-        make_store(tmp_path, [])
-
-
 def test_the_same_content_has_the_same_digest(tmp_path: Path) -> None:
     clips = [make_clip(3, 0), make_clip(2, 1)]
 
@@ -100,6 +91,8 @@ CHANGES = {
     "label": {"label": 1},
     "subject": {"subject": 2},
     "camera": {"camera": 2},
+    "setup": {"setup": 2},
+    "part": {"part": "train"},
     "name": {"name": "other"},
 }
 
@@ -116,16 +109,16 @@ def test_the_digest_follows_every_field_of_a_clip(tmp_path: Path, change: str) -
 
 def test_the_digest_follows_the_splits_and_the_graph(tmp_path: Path) -> None:
     clips = [make_clip(3, 0), make_clip(2, 1)]
-    origin = {"source": None, "options": {}}
-    digests = set()
-    for number, info in enumerate([CHAIN, CHAIN, replace(CHAIN, edges=((0, 1), (2, 0)))]):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        rule = split_chain if number else lambda table: np.array(["train", "train"])
-        write_store(folder, clips, info, {"xsub": rule}, origin)
-        digests.add(json.loads((folder / MANIFEST).read_text())["digest"])
+    source = source_of(clips)
+    changed = [
+        source,
+        replace(source, splits={"xsub": lambda table: np.array(["train", "train"])}),
+        source_of(clips, replace(CHAIN, edges=((0, 1), (2, 0)))),
+    ]
 
-    assert len(digests) == 3
+    stores = [prepare(s, None, tmp_path / str(number)) for number, s in enumerate(changed)]
+
+    assert len({store.digest for store in stores}) == 3
 
 
 def test_a_missing_store_says_how_to_prepare_it(tmp_path: Path) -> None:
@@ -133,9 +126,24 @@ def test_a_missing_store_says_how_to_prepare_it(tmp_path: Path) -> None:
         open_store("nw_ucla", tmp_path)
 
 
-def test_an_unknown_data_set_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="synthetic, ntu60, nw_ucla, utd_mhad, got 'ntu'"):
-        open_store("ntu", tmp_path)
+def test_an_unknown_store_is_refused_with_those_there_are_and_could_be(tmp_path: Path) -> None:
+    make_store(tmp_path, [make_clip(3, 0)], replace(CHAIN, name="mine"))
+
+    with pytest.raises(
+        StoreMissingError, match=r"did you mean 'ntu60'.*prepared: mine; known: syn"
+    ):
+        open_store("ntu06", tmp_path)
+
+
+def test_a_store_is_opened_whether_or_not_its_name_is_in_the_table(tmp_path: Path) -> None:
+    store = make_store(tmp_path, [make_clip(3, 0)], replace(CHAIN, name="mine"))
+
+    opened = open_store("mine", tmp_path)
+
+    assert opened.name == "mine"
+    assert opened.digest == store.digest
+    assert prepared_names(tmp_path) == ["mine"]
+    assert read_manifest("mine", tmp_path) == store.manifest
 
 
 def cut(path: Path) -> None:
@@ -156,7 +164,7 @@ def test_a_damaged_store_says_how_to_prepare_it_again(tmp_path: Path, file: str,
 
     damage(store.folder / file)
 
-    with pytest.raises(ValueError, match=r"damaged.*prepare it again.*--overwrite"):
+    with pytest.raises(StoreDamagedError, match=r"damaged.*nw_ucla --raw DIR --overwrite"):
         open_store("nw_ucla", tmp_path)
 
 
@@ -165,135 +173,20 @@ def test_another_format_version_says_how_to_prepare_it_again(tmp_path: Path) -> 
     manifest = store.manifest | {"format_version": 0}
     (store.folder / MANIFEST).write_text(json.dumps(manifest))
 
-    with pytest.raises(ValueError, match=r"version must be 2, got 0.*prepare it again"):
+    with pytest.raises(StoreDamagedError, match=r"version must be 2, got 0.*prepare it again"):
         open_store("nw_ucla", tmp_path)
 
 
-def test_raw_files_are_asked_for_where_they_are_needed(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"made from raw files.*--raw DIR"):
-        prepare("nw_ucla", None, tmp_path)
-    with pytest.raises(StoreMissingError):
-        ensure_store("nw_ucla", tmp_path)
-
-
-def test_an_unknown_option_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"num_classes.*got \['classes'\]"):
-        prepare("synthetic", None, tmp_path, classes=3)
-
-
-def test_the_synthetic_set_is_prepared_when_first_used(tmp_path: Path) -> None:
-    first = ensure_store("synthetic", tmp_path)
-    second = ensure_store("synthetic", tmp_path)
-
-    assert len(first) == 480
-    assert second.digest == first.digest
-
-
-def test_preparing_again_with_the_same_options_keeps_the_store(tmp_path: Path) -> None:
-    store = prepare("synthetic", None, tmp_path, **SMALL)
-    written = (store.folder / MANIFEST).stat().st_mtime_ns
-
-    again = prepare("synthetic", None, tmp_path, **SMALL)
-
-    assert again.digest == store.digest
-    assert (store.folder / MANIFEST).stat().st_mtime_ns == written
-
-
-def test_preparing_again_with_other_options_needs_overwrite(tmp_path: Path) -> None:
-    prepare("synthetic", None, tmp_path, **SMALL)
-    other = SMALL | {"num_takes": 2}
-
-    with pytest.raises(ValueError, match="overwrite it or choose another root"):
-        prepare("synthetic", None, tmp_path, **other)
-
-    assert len(prepare("synthetic", None, tmp_path, overwrite=True, **other)) == 12
-
-
-def test_overwriting_repairs_a_damaged_store(tmp_path: Path) -> None:
-    store = prepare("synthetic", None, tmp_path, **SMALL)
-    cut(store.folder / FRAMES)
-
-    repaired = prepare("synthetic", None, tmp_path, overwrite=True, **SMALL)
-
-    assert repaired.digest == store.digest
-
-
-def test_a_reader_keeps_its_frames_while_the_store_is_overwritten(tmp_path: Path) -> None:
-    store = prepare("synthetic", None, tmp_path, **SMALL)
-    before = np.array(store.frames)
-
-    prepare("synthetic", None, tmp_path, overwrite=True, **(SMALL | {"seed": 5}))
-
-    np.testing.assert_array_equal(store.frames, before)
-
-
-def make_chain(number: int) -> Clip:
-    return make_clip(3, number, label=number)
-
-
-def scan_failing(raw: Path | None) -> list[RawClip]:
-    return [RawClip(f"clip{number:02d}", partial(make_chain, number)) for number in range(3)]
-
-
-@pytest.fixture
-def failing_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = replace(DATASETS["nw_ucla"], info=CHAIN, scan=scan_failing)
-    monkeypatch.setitem(DATASETS, "nw_ucla", source)
-
-
-@pytest.mark.usefixtures("failing_source")
-def test_a_failed_preparation_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="label must be in"):
-        prepare("nw_ucla", tmp_path, tmp_path / "stores")
-
-    assert list((tmp_path / "stores").iterdir()) == []
-
-
-@pytest.mark.usefixtures("failing_source")
-def test_a_failed_overwrite_leaves_the_store_as_it_was(tmp_path: Path) -> None:
-    store = make_store(tmp_path, [make_clip(3, 0)])
-
-    with pytest.raises(ValueError, match="label must be in"):
-        prepare("nw_ucla", tmp_path, tmp_path, overwrite=True)
-
-    assert open_store("nw_ucla", tmp_path).digest == store.digest
-    assert [path.name for path in tmp_path.iterdir()] == ["nw_ucla"]
-
-
-def prepare_at_once(root: Path, barrier, digests) -> None:
-    barrier.wait()
-    digests.put(prepare("synthetic", None, root, **SMALL).digest)
-
-
-def test_several_preparers_at_once_leave_one_whole_store(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    barrier, digests = context.Barrier(4), context.Queue()
-    workers = [
-        context.Process(target=prepare_at_once, args=(tmp_path, barrier, digests)) for _ in range(4)
-    ]
-
-    for worker in workers:
-        worker.start()
-    found = {digests.get(timeout=60) for _ in workers}
-    for worker in workers:
-        worker.join(timeout=60)
-
-    assert found == {open_store("synthetic", tmp_path).digest}
-    assert [path.name for path in tmp_path.iterdir()] == ["synthetic"]
-
-
-def test_the_loser_of_a_race_takes_the_winners_store(
+def test_verifying_finds_a_flipped_byte_that_opening_had_no_time_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def scan_while_another_finishes(raw: Path | None) -> list[RawClip]:
-        make_store(tmp_path, [make_clip(9, 0)])
-        return [RawClip("clip00", partial(make_clip, 3, 0))]
+    store = make_store(tmp_path, [make_clip(3, 0)])
+    monkeypatch.setattr("data.store.VERIFY_BYTES", 0)
+    content = bytearray((store.folder / FRAMES).read_bytes())
+    content[7] ^= 1
+    (store.folder / FRAMES).write_bytes(content)
 
-    source = replace(DATASETS["nw_ucla"], info=CHAIN, scan=scan_while_another_finishes)
-    source = replace(source, splits={"xsub": split_chain})
-    monkeypatch.setitem(DATASETS, "nw_ucla", source)
+    opened = open_store("nw_ucla", tmp_path)
 
-    store = prepare("nw_ucla", tmp_path, tmp_path)
-
-    assert store.offsets.tolist() == [0, 9]
-    assert [path.name for path in tmp_path.iterdir()] == ["nw_ucla"]
+    with pytest.raises(StoreDamagedError, match=r"frames\.f32 does not have the recorded SHA-256"):
+        opened.verify()

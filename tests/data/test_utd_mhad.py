@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from data.store import prepare
+from data.preparation import prepare
 from data.utd_mhad import UTD_MHAD, scan_utd_mhad
 from tests.data.stores import load_all
 
@@ -73,7 +73,7 @@ def test_a_file_name_of_another_form_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.real_data
 def test_the_real_data_set_has_its_published_counts(utd_mhad_raw: Path, tmp_path: Path) -> None:
-    store = prepare("utd_mhad", utd_mhad_raw, tmp_path)
+    store = prepare(UTD_MHAD, utd_mhad_raw, tmp_path)
 
     assert len(store) == 861
     assert len(store.split("xsub", "train", "val")) == 431
@@ -87,7 +87,7 @@ def test_the_real_data_set_has_its_published_counts(utd_mhad_raw: Path, tmp_path
 def test_bones_join_neighbouring_joints_of_the_real_skeleton(
     utd_mhad_raw: Path, tmp_path: Path
 ) -> None:
-    store = prepare("utd_mhad", utd_mhad_raw, tmp_path)
+    store = prepare(UTD_MHAD, utd_mhad_raw, tmp_path)
     children, parents = np.array(store.info.edges).T
 
     lengths = np.linalg.norm(store.frames[:, 0, children] - store.frames[:, 0, parents], axis=-1)

@@ -18,7 +18,8 @@ import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from data.store import prepare
+from data import DATASETS
+from data.preparation import prepare
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TRIAL = {
@@ -126,7 +127,8 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)
-    prepare("synthetic", None, bench.home / "data", num_takes=2, num_classes=4, num_frames=16)
+    options = {"num_takes": 2, "num_classes": 4, "num_frames": 16}
+    prepare(DATASETS["synthetic"], None, bench.home / "data", **options)
     bench.write_trial()
     bench.write_study()
     yield bench

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.store import ArrayStore, prepare
+from data import DATASETS
+from data.preparation import prepare
+from data.store import ArrayStore
 from orchestrator.engine.config import TrialConfig, resolve_trial
 from orchestrator.engine.state import EpochMetrics
 from orchestrator.engine.trial import train_epochs
@@ -25,9 +27,8 @@ TIMINGS = {"epoch_seconds", "clips_per_second", "peak_memory_mb"}
 
 def prepare_tiny(root: Path) -> ArrayStore:
     """4 classes, 2 takes: 8 clips to train on, 8 for val, 16 for test."""
-    return prepare(
-        "synthetic", None, root, num_classes=4, num_subjects=4, num_takes=2, num_frames=12
-    )
+    options = {"num_classes": 4, "num_subjects": 4, "num_takes": 2, "num_frames": 12}
+    return prepare(DATASETS["synthetic"], None, root, **options)
 
 
 def make_config(changes: Mapping[str, Any] | None = None) -> TrialConfig:

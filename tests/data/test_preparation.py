@@ -1,0 +1,458 @@
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data import DATASETS, find_source
+from data.dataset import RawClip
+from data.preparation import ensure_store, prepare
+from data.store import ArrayStore, StoreMissingError, open_store
+from data.store_files import MANIFEST
+from tests.data.preparing import FOLDER, names_read, write_clips
+from tests.data.stores import make_clip, make_store, source_of, split_chain
+
+SMALL = {"num_classes": 2, "num_subjects": 3, "num_takes": 1, "num_frames": 8}
+SYNTHETIC = DATASETS["synthetic"]
+NUM_CLIPS = 40
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.part_files.CLIPS_A_PART", 4)
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    return write_clips(tmp_path / "raw", NUM_CLIPS)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "stores"
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def bytes_of(store: ArrayStore) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in store.folder.iterdir()}
+
+
+# What a dataset asks for, and what it is called
+
+
+def test_a_name_is_resolved_to_its_source_or_refused_with_the_known_ones() -> None:
+    assert find_source("nw_ucla") is DATASETS["nw_ucla"]
+    with pytest.raises(ValueError, match="synthetic, ntu60, nw_ucla, utd_mhad, got 'ntu'"):
+        find_source("ntu")
+
+
+def test_raw_files_are_asked_for_where_they_are_needed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"made from raw files.*--raw DIR"):
+        prepare(DATASETS["nw_ucla"], None, tmp_path)
+    with pytest.raises(StoreMissingError):
+        ensure_store("nw_ucla", tmp_path)
+
+
+def test_an_unknown_option_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"num_classes.*got \['classes'\]"):
+        prepare(SYNTHETIC, None, tmp_path, classes=3)
+
+
+@pytest.mark.parametrize(
+    ("request_", "rule"),
+    [
+        ({"workers": 0}, "workers must be at least 1, got 0"),
+        ({"name": "../mine"}, "must have the form"),
+        ({"on_error": "ignore"}, "on_error must be one of stop, skip"),
+        ({"dtype": "float64"}, "dtype one of float32, float16"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused(tmp_path: Path, request_, rule: str) -> None:
+    with pytest.raises(ValueError, match=rule):
+        prepare(SYNTHETIC, None, tmp_path, **request_)
+
+    assert names_in(tmp_path) == []
+
+
+def test_the_synthetic_set_is_prepared_when_first_used(tmp_path: Path) -> None:
+    first = ensure_store("synthetic", tmp_path)
+    second = ensure_store("synthetic", tmp_path)
+
+    assert len(first) == 480
+    assert second.digest == first.digest
+
+
+def test_a_dataset_is_prepared_under_a_second_name(tmp_path: Path) -> None:
+    one = prepare(SYNTHETIC, None, tmp_path, **SMALL)
+    other = prepare(SYNTHETIC, None, tmp_path, name="second", **SMALL)
+
+    assert (one.name, other.name, other.info.name) == ("synthetic", "second", "synthetic")
+    assert open_store("second", tmp_path).digest == one.digest
+
+
+# A store that is already there
+
+
+def test_preparing_again_with_the_same_options_keeps_the_store(tmp_path: Path) -> None:
+    store = prepare(SYNTHETIC, None, tmp_path, **SMALL)
+    written = (store.folder / MANIFEST).stat().st_mtime_ns
+
+    again = prepare(SYNTHETIC, None, tmp_path, **SMALL)
+
+    assert again.digest == store.digest
+    assert (store.folder / MANIFEST).stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("other", [{"num_takes": 2}, {"dtype": "float16"}])
+def test_preparing_again_otherwise_needs_overwrite(tmp_path: Path, other) -> None:
+    prepare(SYNTHETIC, None, tmp_path, **SMALL)
+
+    with pytest.raises(ValueError, match="overwrite it, choose another name"):
+        prepare(SYNTHETIC, None, tmp_path, **(SMALL | other))
+
+    store = prepare(SYNTHETIC, None, tmp_path, overwrite=True, **(SMALL | other))
+    assert len(store) == 6 * other.get("num_takes", 1)
+
+
+def test_another_dataset_under_the_same_name_needs_overwrite(raw: Path, root: Path) -> None:
+    prepare(SYNTHETIC, None, root, name="mine", **SMALL)
+
+    with pytest.raises(ValueError, match=r"'synthetic'.*asked for.*'nw_ucla'"):
+        prepare(FOLDER, raw, root, name="mine")
+
+
+def test_overwriting_repairs_a_damaged_store(tmp_path: Path) -> None:
+    store = prepare(SYNTHETIC, None, tmp_path, **SMALL)
+    frames = store.folder / "frames.f32"
+    frames.write_bytes(frames.read_bytes()[:-5])
+
+    repaired = prepare(SYNTHETIC, None, tmp_path, overwrite=True, **SMALL)
+
+    assert repaired.digest == store.digest
+    assert names_in(tmp_path) == ["synthetic"]
+
+
+def test_a_reader_keeps_its_frames_while_the_store_is_overwritten(tmp_path: Path) -> None:
+    store = prepare(SYNTHETIC, None, tmp_path, **SMALL)
+    before = np.array(store.frames)
+
+    prepare(SYNTHETIC, None, tmp_path, overwrite=True, **(SMALL | {"seed": 5}))
+
+    np.testing.assert_array_equal(store.frames, before)
+
+
+# Clips that are left out, and clips that stop everything
+
+
+def test_clips_without_a_body_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    nobody = make_clip(4, 1, skeleton=np.zeros((4, 2, 3, 3), dtype=np.float32))
+    nothing = make_clip(4, 2, skeleton=np.zeros((0, 2, 3, 3), dtype=np.float32))
+
+    store = make_store(tmp_path, [make_clip(2, 0), nobody, nothing])
+
+    assert store.names.tolist() == ["clip00"]
+    assert store.manifest["skipped"] == [
+        {"name": "clip01", "reason": "no body in any frame"},
+        {"name": "clip02", "reason": "no frames"},
+    ]
+
+
+def test_a_dataset_without_a_usable_clip_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no clip to store"):
+        make_store(tmp_path, [])
+
+    assert names_in(tmp_path) == []
+
+
+def test_two_clips_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="different names, got 'clip01' twice"):
+        make_store(tmp_path, [make_clip(2, 0), make_clip(2, 1), make_clip(3, 1)])
+
+
+def test_a_clip_of_another_name_than_it_was_listed_by_is_refused(tmp_path: Path) -> None:
+    source = replace(source_of([]), scan=lambda raw: [RawClip("other", partial(make_clip, 3, 0))])
+
+    with pytest.raises(ValueError, match="listed as other must have this name: clip00"):
+        prepare(source, None, tmp_path)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_damaged_clip_stops_the_preparation_with_a_hint(raw, root, workers: int) -> None:
+    for number in (22, 31):
+        (raw / f"{number:03d}.npy").write_bytes(b"broken")
+
+    with pytest.raises(ValueError, match=r"022\.npy: not an array .*--on-error skip"):
+        prepare(FOLDER, raw, root, workers=workers)
+
+    with pytest.raises(StoreMissingError):
+        open_store("nw_ucla", root)
+
+
+def test_a_preparation_that_fails_at_once_leaves_nothing_behind(raw: Path, root: Path) -> None:
+    (raw / "000.npy").write_bytes(b"broken")
+
+    with pytest.raises(ValueError, match="not an array"):
+        prepare(FOLDER, raw, root)
+
+    assert names_in(root) == []
+
+
+def test_a_failed_overwrite_leaves_the_store_as_it_was(raw: Path, root: Path) -> None:
+    store = prepare(FOLDER, raw, root)
+    (raw / "000.npy").write_bytes(b"broken")
+
+    with pytest.raises(ValueError, match="not an array"):
+        prepare(FOLDER, raw, root, overwrite=True)
+
+    assert open_store("nw_ucla", root).digest == store.digest
+    assert names_in(root) == ["nw_ucla"]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_damaged_clips_are_left_out_if_asked_for(raw: Path, root: Path, workers: int) -> None:
+    broken, misfit = raw / "001.npy", raw / "038.npy"
+    broken.write_bytes(b"broken")
+    np.save(misfit, np.full((2, 3, 3), np.nan, dtype=np.float32))
+
+    store = prepare(FOLDER, raw, root, workers=workers, on_error="skip")
+
+    assert len(store) == NUM_CLIPS - 2
+    first, second = store.manifest["skipped"]
+    assert first == {"name": "001", "reason": f"{broken}: not an array"}
+    assert second["name"] == "038"
+    assert "must be finite, got nan in frame 0, joint 0" in second["reason"]
+
+
+def test_after_a_stop_the_parts_that_were_read_are_not_read_again(raw: Path, root: Path) -> None:
+    (raw / "022.npy").write_bytes(b"broken")
+    with pytest.raises(ValueError, match="not an array"):
+        prepare(FOLDER, raw, root)
+
+    store = prepare(FOLDER, raw, root, on_error="skip")
+
+    assert len(store) == NUM_CLIPS - 1
+    assert names_read(raw).count("000") == 1
+    assert names_in(root) == ["nw_ucla"]
+
+
+def test_an_error_that_is_not_about_the_clip_always_stops(raw: Path, root: Path) -> None:
+    def scan(raw: Path) -> list[RawClip]:
+        return [RawClip("000", partial(open, raw / "absent"))]
+
+    with pytest.raises(FileNotFoundError):
+        prepare(replace(FOLDER, scan=scan), raw, root, on_error="skip")
+
+
+# Half precision
+
+
+def test_half_precision_is_stored_as_such(tmp_path: Path) -> None:
+    source = source_of([make_clip(length, number) for number, length in enumerate([2, 5])])
+    full = prepare(source, None, tmp_path)
+
+    half = prepare(source, None, tmp_path, name="half", dtype="float16")
+
+    assert half.frames.dtype == np.float16
+    assert half.manifest["dtype"] == "float16"
+    np.testing.assert_array_equal(half.frames, np.asarray(full.frames).astype(np.float16))
+    assert (
+        half.frames.nbytes == full.frames.nbytes // 2 == (half.folder / "frames.f16").stat().st_size
+    )
+    assert half.digest != full.digest
+
+
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+def test_coordinates_too_large_for_half_precision_are_refused(tmp_path, on_error: str) -> None:
+    clip = make_clip(3, 0)
+    clip.skeleton[1, 0, 2, 0] = -70000.0
+
+    with pytest.raises(ValueError, match=r"clip00.*within 65504.*float16, got 70000"):
+        prepare(source_of([clip]), None, tmp_path, dtype="float16", on_error=on_error)
+
+
+# The same store however it comes about
+
+
+def test_any_number_of_workers_makes_the_same_store(raw: Path, tmp_path: Path) -> None:
+    (raw / "005.npy").write_bytes(b"broken")
+    stores = [
+        prepare(FOLDER, raw, tmp_path / str(n), workers=n, on_error="skip") for n in (1, 2, 3)
+    ]
+
+    first, second, third = map(bytes_of, stores)
+    assert first == second == third
+
+
+def test_progress_is_told_up_to_the_last_clip(raw: Path, root: Path) -> None:
+    told: list[tuple[int, int]] = []
+
+    prepare(FOLDER, raw, root, workers=2, progress=lambda done, total: told.append((done, total)))
+
+    assert told == [(done, NUM_CLIPS) for done in range(0, NUM_CLIPS + 1, 4)]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def killed(raw: Path, root: Path) -> Iterator[Callable[..., int]]:
+    """Start a slow preparation, `kill -9` it after some parts, and give its number of parts."""
+
+    def run(workers: int) -> int:
+        context = multiprocessing.get_context("fork")
+        process = context.Process(
+            target=prepare, args=(FOLDER, raw, root), kwargs={"seconds": 0.02, "workers": workers}
+        )
+        process.start()
+        wait_for(lambda: len(list(root.glob(".nw_ucla-*.partial/*.json"))) >= 3)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        time.sleep(0.3)  # what its workers had begun
+        return len(list(root.glob(".nw_ucla-*.partial/*.json")))
+
+    return run
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_after_a_kill_the_parts_are_taken_over_and_the_store_is_the_same(
+    raw: Path, root: Path, killed, workers: int
+) -> None:
+    parts = killed(workers)
+    told: list[int] = []
+
+    store = prepare(
+        FOLDER, raw, root, workers=2, seconds=0.02, progress=lambda done, _: told.append(done)
+    )
+
+    assert 3 <= parts < NUM_CLIPS // 4
+    assert told[0] == 4 * parts
+    undisturbed = prepare(FOLDER, raw, root.with_name("undisturbed"), seconds=0.02)
+    assert bytes_of(store) == bytes_of(undisturbed)
+    assert names_in(root) == ["nw_ucla"]
+
+
+def test_the_workers_of_a_killed_preparation_end_too(raw: Path, root: Path, killed) -> None:
+    killed(3)
+    so_far = len(names_read(raw))
+
+    time.sleep(0.3)
+
+    assert len(names_read(raw)) == so_far
+
+
+@pytest.mark.parametrize("change", ["content", "more", "options"])
+def test_parts_of_other_raw_files_or_options_are_not_taken_over(
+    raw: Path, root: Path, killed, change: str
+) -> None:
+    killed(1)
+    if change == "content":
+        np.save(raw / "001.npy", make_clip(2, 99).skeleton[:, 0])
+    if change == "more":
+        np.save(raw / "100.npy", make_clip(2, 99).skeleton[:, 0])
+    options = {"seconds": 0.02, "scale": 2.0 if change == "options" else 1.0}
+    told: list[int] = []
+
+    store = prepare(FOLDER, raw, root, progress=lambda done, _: told.append(done), **options)
+
+    assert told[0] == 0
+    fresh = prepare(FOLDER, raw, root.with_name("fresh"), **options)
+    assert store.digest == fresh.digest
+    assert names_in(root) == ["nw_ucla"]
+
+
+def test_a_request_is_recognised_by_another_process(raw: Path) -> None:
+    """Sets of words have another order in every process."""
+    code = (
+        "from functools import partial; from pathlib import Path;"
+        "from data.dataset import RawClip; from data.working_folder import request_digest;"
+        "words = frozenset(map(str, range(50)));"
+        f"print(request_digest(Path({str(raw)!r}), [RawClip('a', partial(print, words))]))"
+    )
+    environments = [os.environ | {"PYTHONHASHSEED": seed} for seed in "12"]
+
+    one, other = (
+        subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True)
+        for env in environments
+    )
+
+    assert one.stdout == other.stdout
+    assert len(one.stdout.strip()) == 64
+
+
+def prepare_at_once(root: Path, barrier, digests) -> None:
+    barrier.wait()
+    digests.put(prepare(SYNTHETIC, None, root, **SMALL).digest)
+
+
+def test_several_preparers_at_once_leave_one_whole_store(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    barrier, digests = context.Barrier(4), context.Queue()
+    workers = [
+        context.Process(target=prepare_at_once, args=(tmp_path, barrier, digests)) for _ in range(4)
+    ]
+
+    for worker in workers:
+        worker.start()
+    found = {digests.get(timeout=60) for _ in workers}
+    for worker in workers:
+        worker.join(timeout=60)
+
+    assert found == {open_store("synthetic", tmp_path).digest}
+    assert names_in(tmp_path) == ["synthetic"]
+
+
+def scan_while_another_finishes(root: Path, raw: Path | None) -> list[RawClip]:
+    make_store(root, [make_clip(9, 0)])
+    return [RawClip("clip00", partial(make_clip, 3, 0))]
+
+
+def test_the_loser_of_a_race_takes_the_winners_store(tmp_path: Path) -> None:
+    source = replace(
+        source_of([]),
+        scan=partial(scan_while_another_finishes, tmp_path),
+        splits={"xsub": split_chain},
+    )
+
+    store = prepare(source, None, tmp_path)
+
+    assert store.offsets.tolist() == [0, 9]
+    assert names_in(tmp_path) == ["nw_ucla"]
+
+
+def load_while_another_finishes(root: Path):
+    make_store(root, [make_clip(9, 0)])
+    return make_clip(3, 0)
+
+
+def test_a_store_that_appears_while_clips_are_read_stays(tmp_path: Path) -> None:
+    listed = [RawClip("clip00", partial(load_while_another_finishes, tmp_path))]
+
+    store = prepare(replace(source_of([]), scan=lambda raw: listed), None, tmp_path)
+
+    assert store.offsets.tolist() == [0, 9]
+    assert names_in(tmp_path) == ["nw_ucla"]
+
+
+def test_the_manifest_tells_where_the_clips_come_from(raw: Path, root: Path) -> None:
+    store = prepare(FOLDER, raw, root, scale=2.0)
+
+    manifest = json.loads((store.folder / MANIFEST).read_text())
+    assert manifest["source"] == str(raw)
+    assert manifest["options"] == {"scale": 2.0}
+    assert manifest["dtype"] == "float32"
