@@ -94,7 +94,7 @@ def test_models_losses_and_data_know_neither_each_other_nor_the_orchestrator(pac
     [
         ("models", {"torch", "numpy"}),
         ("losses", {"torch", "numpy"}),
-        ("data", {"torch", "numpy", "scipy"}),
+        ("data", {"torch", "numpy", "scipy", "pyarrow"}),
     ],
 )
 def test_models_losses_and_data_need_little_else_than_torch(package, vendors):
@@ -117,13 +117,13 @@ def test_the_engine_needs_torch_numpy_yaml_and_pydantic_only(path: Path):
     assert vendors <= {"torch", "numpy", "yaml", "pydantic"}
 
 
-def test_the_engine_imports_scipy_nowhere_before_a_reader_needs_it():
+def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them():
     at_start = [
         named(path)
         for package in ("orchestrator/engine", "models", "losses", "data")
         for path in of_package(package)
         for found in imports_of(path)
-        if found.package == "scipy" and found.when != "function"
+        if found.package in {"scipy", "pyarrow"} and found.when != "function"
     ]
 
     assert at_start == []
