@@ -30,7 +30,7 @@ def list_array_clips(files: ArrayFiles, path: Path) -> list[int | None]:
 
 
 def read_array_clip(
-    files: ArrayFiles, fields: Mapping[str, str], path: Path, index: int | None
+    files: ArrayFiles, fields: Mapping[str, str], path: Path, modified: int, index: int | None
 ) -> tuple[FloatArray, dict[str, Any]]:
     """One clip's skeleton (T, M, V, C) and what `fields` (field to key) say of it.
 
@@ -38,7 +38,7 @@ def read_array_clip(
     """
     key = _key(files, path)
     extra = [*fields.values(), *([files.lengths] if files.lengths else [])]
-    content = _load(path, path.stat().st_mtime_ns, (key, *extra))
+    content = _load(path, modified, (key, *extra))
     array = content[key]
     _check_axes(path, files, array.shape)
     if array.dtype.kind not in "fiu":
@@ -102,7 +102,7 @@ def _read_header(file: Any) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1)
 def _load(path: Path, modified: int, keys: tuple[str, ...]) -> _Arrays:
-    """The arrays of a file as it was at `modified`; .npy is mapped, .npz read whole."""
+    """The arrays of a file, read once until it is another; .npy is mapped, .npz read whole."""
     _check_keys(path, keys)
     try:
         if path.suffix == ".npy":

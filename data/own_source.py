@@ -67,15 +67,17 @@ def scan_own(
     paths = sorted(root.glob(source.files))
     if not paths:
         raise ValueError(f"no files {source.files} below {root}")
-    found = [(path, place) for path in paths for place in _places(dataset, path)]
-    names = [_name(path.relative_to(root), place) for path, place in found]
-    told = _ClipsTable(dataset, folder)
+    table = _ClipsTable(dataset, folder)
     clips = []
-    for name, (path, place) in zip(names, found, strict=True):
-        file = path.relative_to(root).as_posix()
-        fields = {**_from_path(dataset.clips.pattern, path, file), **told.fields(file, name)}
-        clips.append(RawClip(name, partial(load_own, dataset, classes, name, path, place, fields)))
-    told.check_all_found()
+    for path in paths:
+        file, modified = path.relative_to(root), path.stat().st_mtime_ns
+        from_path = _from_path(dataset.clips.pattern, path, file.as_posix())
+        for place in _places(dataset, path, modified):
+            name = _name(file, place)
+            told = {**from_path, **table.fields(file.as_posix(), name)}
+            load = partial(load_own, dataset, classes, name, path, modified, place, told)
+            clips.append(RawClip(name, load))
+    table.check_all_found()
     return clips
 
 
@@ -84,19 +86,21 @@ def load_own(
     classes: tuple[str, ...],
     name: str,
     path: Path,
+    modified: int,
     place: int | str | None,
     told: Fields,
 ) -> Clip:
-    """One clip of a file; `told` are the fields known from its path and the clips' table."""
+    """One clip of a file of this time; `told` are the fields known from its path and the clips'
+    table."""
     keys = dataset.clips.keys
     if dataset.arrays is not None:
         assert not isinstance(place, str)
-        skeleton, found = read_array_clip(dataset.arrays, keys, path, place)
+        skeleton, found = read_array_clip(dataset.arrays, keys, path, modified, place)
     else:
         assert dataset.tables is not None
         assert not isinstance(place, int)
         skeleton, found = read_table_clip(
-            dataset.tables, keys, dataset.skeleton, dataset.persons, path, place
+            dataset.tables, keys, dataset.skeleton, dataset.persons, path, modified, place
         )
     if dataset.absent == "nan":
         skeleton[np.isnan(skeleton).any(axis=-1)] = 0.0
@@ -129,11 +133,11 @@ def _read_text(path: Path) -> str:
         raise ValueError(f"{path} cannot be read: {error}") from None
 
 
-def _places(dataset: OwnDataset, path: Path) -> list[Any]:
+def _places(dataset: OwnDataset, path: Path, modified: int) -> list[Any]:
     if dataset.arrays is not None:
         return list_array_clips(dataset.arrays, path)
     assert dataset.tables is not None
-    return list_table_clips(dataset.tables, path)
+    return list_table_clips(dataset.tables, path, modified)
 
 
 def _name(file: Path, place: int | str | None) -> str:

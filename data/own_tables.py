@@ -16,11 +16,11 @@ from data.own import OwnSkeleton, TableFiles
 _Column = NDArray[Any]
 
 
-def list_table_clips(files: TableFiles, path: Path) -> list[str | None]:
+def list_table_clips(files: TableFiles, path: Path, modified: int) -> list[str | None]:
     """The clips of a file in the order of their first rows; None alone if it is one clip."""
     if files.clip is None:
         return [None]
-    return list(_load(path, path.stat().st_mtime_ns, files.clip)[1])
+    return list(_load(path, modified, files.clip)[1])
 
 
 def read_table_clip(
@@ -29,6 +29,7 @@ def read_table_clip(
     skeleton: OwnSkeleton,
     persons: int,
     path: Path,
+    modified: int,
     clip: str | None,
 ) -> tuple[FloatArray, dict[str, Any]]:
     """One clip's skeleton (T, M, V, C) and what `fields` (field to column) say of it.
@@ -36,7 +37,7 @@ def read_table_clip(
     Raises ValueError, naming the file, the row and the column, for what is not there, is not a
     number, or stands twice.
     """
-    columns, rows_of = _load(path, path.stat().st_mtime_ns, files.clip)
+    columns, rows_of = _load(path, modified, files.clip)
     rows = rows_of[clip]
     named = [files.clip, files.frame, files.person, files.joint, *fields.values()]
     _check_columns(path, columns, [name for name in (*named, *files.values) if name])
@@ -151,7 +152,7 @@ def _fill(
 def _load(
     path: Path, modified: int, clip: str | None
 ) -> tuple[dict[str, _Column], dict[str | None, IntArray]]:
-    """The columns of a file as it was at `modified`, and the rows of each clip."""
+    """The columns of a file, read once until it is another, and the rows of each clip."""
     columns = _read_columns(path)
     _check_columns(path, columns, [clip] if clip else [])
     num_rows = len(next(iter(columns.values()), ()))
