@@ -26,9 +26,13 @@ def own_source(dataset: OwnDataset, folder: Path) -> DatasetSource:
     Raises ValueError for a file of classes that cannot be read or has a name twice.
     """
     info = describe_own(dataset, folder)
+
+    def scan(raw: Path | None) -> list[RawClip]:
+        return scan_own(dataset, info.classes, raw or folder / dataset.raw, folder)
+
     return DatasetSource(
         info=info,
-        scan=partial(scan_own, dataset, info.classes, folder),
+        scan=scan,
         splits={name: split_rule(name, rule) for name, rule in dataset.protocols.items()},
         needs_raw=False,
     )
@@ -53,24 +57,23 @@ def describe_own(dataset: OwnDataset, folder: Path) -> DatasetInfo:
 
 
 def scan_own(
-    dataset: OwnDataset, classes: tuple[str, ...], folder: Path, raw: Path | None
+    dataset: OwnDataset, classes: tuple[str, ...], raw: Path, folder: Path
 ) -> list[RawClip]:
-    """Clips by the files' paths below `raw`, or below the folder that the description names.
+    """Clips by the files' paths below `raw`; the clips' table, if any, is in `folder`.
 
     A clip has the path of its file without the suffix as its name; of a file with many clips each
     has its number, or the value of its column, after a slash. Raises ValueError if there is no
     file, or if files and the clips' table do not tell of the same clips.
     """
-    root = raw or folder / dataset.raw
     source = dataset.arrays or dataset.tables
     assert source is not None
-    paths = sorted(root.glob(source.files))
+    paths = sorted(raw.glob(source.files))
     if not paths:
-        raise ValueError(f"no files {source.files} below {root}")
+        raise ValueError(f"no files {source.files} below {raw}")
     table = _ClipsTable(dataset, folder)
     clips = []
     for path in paths:
-        file, modified = path.relative_to(root), path.stat().st_mtime_ns
+        file, modified = path.relative_to(raw), path.stat().st_mtime_ns
         from_path = _from_path(dataset.clips.pattern, path, file.as_posix())
         for place in _places(dataset, path, modified):
             name = _name(file, place)
