@@ -17,6 +17,8 @@ Joint = int | str
 
 
 class _Strict:
+    """Has no other fields, when it is made from a YAML document by pydantic."""
+
     __pydantic_config__: ClassVar[dict[str, object]] = {
         "extra": "forbid",
         "allow_inf_nan": False,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,14 +29,15 @@ def own_source(dataset: OwnDataset, folder: Path) -> DatasetSource:
     """
     info = describe_own(dataset, folder)
 
-    def scan(raw: Path | None) -> list[RawClip]:
-        return scan_own(dataset, info.classes, raw or folder / dataset.raw, folder)
+    def scan(raw: Path) -> list[RawClip]:
+        return scan_own(dataset, info.classes, raw, folder)
 
     return DatasetSource(
         info=info,
         scan=scan,
         splits={name: split_rule(name, rule) for name, rule in dataset.protocols.items()},
-        needs_raw=False,
+        raw=folder / dataset.raw,
+        description=json.loads(json.dumps(asdict(dataset))),
     )
 
 

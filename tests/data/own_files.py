@@ -57,7 +57,8 @@ def make_frames(length: int, number: int = 0, persons: int = 1) -> np.ndarray:
 
 
 def scan(dataset: OwnDataset, folder: Path, raw: Path | None = None):
-    return own_source(dataset, folder).scan(raw)
+    source = own_source(dataset, folder)
+    return source.scan(raw or source.raw)
 
 
 def read(dataset: OwnDataset, folder: Path):

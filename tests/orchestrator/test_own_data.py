@@ -1,5 +1,6 @@
 """The YAML file of one's own data set."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,11 @@ from data.dataset import Clip, ClipTable, DatasetSource
 from orchestrator.engine.documents import changed, dump_yaml, parse_yaml
 from orchestrator.engine.errors import SpecError
 from orchestrator.own_data import find_source, read_source
+from orchestrator.planning import plan_of
+from orchestrator.records import Role
 from tests.data.own_files import NAMES, make_frames
-from tests.data.stores import load_all
+from tests.data.stores import load_all, make_clip, make_store
+from tests.engine.trials import make_config
 
 KITCHEN = r"""
 name: kitchen
@@ -55,13 +59,22 @@ def splits_of(source: DatasetSource, clips: list[Clip], protocol: str) -> list[s
 def test_five_files_and_a_description_are_a_data_set_with_splits(tmp_path: Path):
     source = read_source(write_kitchen(tmp_path))
 
-    clips = load_all(source.scan(None))
+    clips = load_all(source.scan(source.raw))
 
     assert [len(clip.skeleton) for clip in clips] == [3, 4, 5, 6, 7]
     np.testing.assert_array_equal(clips[4].skeleton, make_frames(7, 4))
     assert splits_of(source, clips, "xsub") == ["train", "train", "val", "val", "test"]
     assert splits_of(source, clips, "xview") == ["train", "test", "train", "test", "val"]
-    assert (source.info.name, source.needs_raw) == ("kitchen", False)
+    assert (source.info.name, source.raw) == ("kitchen", tmp_path)
+
+
+def test_whatever_is_said_otherwise_is_another_description(tmp_path: Path):
+    one = read_source(write_kitchen(tmp_path / "one"))
+    same = read_source(write_kitchen(tmp_path / "same"))
+    other = read_source(write_kitchen(tmp_path / "other", {"arrays.axes": "C V T"}))
+
+    assert one.description == same.description != other.description
+    assert json.loads(json.dumps(one.description)) == one.description
 
 
 def test_a_source_is_found_by_name_or_by_file(tmp_path: Path):
@@ -108,3 +121,11 @@ def test_the_loader_refuses_what_is_not_plain_yaml(tmp_path: Path):
     with pytest.raises(SpecError, match="could not determine a constructor"):
         read_source(path)
     assert yaml.safe_load(KITCHEN) == parse_yaml(KITCHEN, "text")
+
+
+def test_a_protocol_that_the_store_does_not_have_is_found_by_planning(tmp_path: Path):
+    store = make_store(tmp_path, [make_clip(4, number) for number in range(3)])
+    config = make_config({"data.name": "nw_ucla", "data.protocol": "xview"})
+
+    with pytest.raises(ValueError, match="nw_ucla has the protocols xsub, got 'xview'"):
+        plan_of(config, store, "trial", Role.SINGLE)
