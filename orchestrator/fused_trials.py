@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.store import ensure_store
+from data.store import open_store
 from orchestrator.engine.config import TrialConfig, load_trial
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import TrialFiles, load_predictions, save_predictions
@@ -126,7 +126,7 @@ def _folder_of(home: Home, given: str) -> Path:
 def _evaluate(
     config: TrialConfig, files: TrialFiles, split: str, home: Home, device: str, digest: str
 ) -> None:
-    store = ensure_store(config.data.name, home.data)
+    store = open_store(config.data.name, home.data)
     if store.digest != digest:
         raise SkelTuneError(
             f"{files.root} was trained on another preparation of {config.data.name}: "
