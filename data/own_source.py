@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -25,7 +26,8 @@ Fields = Mapping[str, Any]
 def own_source(dataset: OwnDataset, folder: Path) -> DatasetSource:
     """The source of a description whose paths are relative to `folder`.
 
-    Raises ValueError for a file of classes that cannot be read or has a name twice.
+    Raises ValueError for a file of classes that cannot be read or has a name twice, and for a
+    clips' table that cannot be read.
     """
     info = describe_own(dataset, folder)
 
@@ -37,7 +39,7 @@ def own_source(dataset: OwnDataset, folder: Path) -> DatasetSource:
         scan=scan,
         splits={name: split_rule(name, rule) for name, rule in dataset.protocols.items()},
         raw=folder / dataset.raw,
-        description=json.loads(json.dumps(asdict(dataset))),
+        description={"description": _digest(dataset, info.classes, folder)},
     )
 
 
@@ -121,6 +123,14 @@ def load_own(
         setup=_whole(fields, "setup", where),
         part=_part(fields.get("split", ""), where),
     )
+
+
+def _digest(dataset: OwnDataset, classes: tuple[str, ...], folder: Path) -> str:
+    """12 hexadecimal digits over all that is described, wherever the files lie."""
+    content = asdict(dataset) | {"raw": None, "classes": classes}
+    if dataset.clips.table is not None:
+        content["table"] = _read_text(folder / dataset.clips.table)
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _classes(given: tuple[str, ...] | str, folder: Path) -> tuple[str, ...]:

@@ -31,4 +31,4 @@ def read_source(path: Path) -> DatasetSource:
     try:
         return own_source(dataset, path.parent)
     except ValueError as error:
-        raise SpecError(str(path), [Problem("classes", None, str(error))]) from None
+        raise SpecError(str(path), [Problem("document", None, str(error))]) from None

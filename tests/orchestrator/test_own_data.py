@@ -1,6 +1,5 @@
 """The YAML file of one's own data set."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +73,17 @@ def test_whatever_is_said_otherwise_is_another_description(tmp_path: Path):
     other = read_source(write_kitchen(tmp_path / "other", {"arrays.axes": "C V T"}))
 
     assert one.description == same.description != other.description
-    assert json.loads(json.dumps(one.description)) == one.description
+
+
+def test_the_clips_table_is_part_of_the_description(tmp_path: Path):
+    changes = {"clips": {"pattern": r"S(?P<subject>\d+)", "table": "clips.csv"}}
+    path = write_kitchen(tmp_path, changes)
+    (tmp_path / "clips.csv").write_text("clip,label\nclips/S1C1_wave,wave\n")
+    before = read_source(path).description
+
+    (tmp_path / "clips.csv").write_text("clip,label\nclips/S1C1_wave,bow\n")
+
+    assert read_source(path).description != before
 
 
 def test_a_source_is_found_by_name_or_by_file(tmp_path: Path):
@@ -95,7 +104,7 @@ def test_a_source_is_found_by_name_or_by_file(tmp_path: Path):
         ({"protocols.xsub.val": {}}, {"protocols.xsub.val": "needs exactly one of subjects"}),
         ({"protocols.xsub": {"test": {"share": 0.2}}}, {"protocols.xsub.val": "is required"}),
         ({"name": "nw_ucla"}, {"name": "is a data set of SkelTune"}),
-        ({"classes": "none.txt"}, {"classes": "none.txt cannot be read"}),
+        ({"classes": "none.txt"}, {"document": "none.txt cannot be read"}),
         (
             {"persons": "two", "protocols.xsub.seeds": 1},
             {"persons": "input should be a valid integer", "protocols.xsub.seeds": "unknown key"},
