@@ -13,12 +13,4 @@ DATASETS: dict[str, DatasetSource] = {
     "utd_mhad": UTD_MHAD,
 }
 
-
-def find_source(name: str) -> DatasetSource:
-    """The dataset of this name; raises ValueError, telling the known ones, if there is none."""
-    if name not in DATASETS:
-        raise ValueError(f"dataset must be one of {', '.join(DATASETS)}, got {name!r}")
-    return DATASETS[name]
-
-
-__all__ = ["DATASETS", "find_source"]
+__all__ = ["DATASETS"]

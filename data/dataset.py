@@ -7,7 +7,8 @@ for the 3-D sets. A joint whose coordinates are all zero is absent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,6 +119,8 @@ class DatasetSource:
     `scan(raw, *, options)` lists the clips in the order of the store, without reading them; its
     keyword-only parameters are the options of `data.preparation.prepare`. `info_with(**options)`
     describes the dataset where an option of `scan` changes the description (None: it never does).
+    `raw` is where the files lie, if a source knows, and `description` whatever decides its clips
+    and splits besides the options: plain values, by which a store that is already there is known.
     """
 
     info: DatasetInfo
@@ -125,6 +128,8 @@ class DatasetSource:
     splits: Mapping[str, SplitRule]
     needs_raw: bool = True
     info_with: Callable[..., DatasetInfo] | None = None
+    raw: Path | None = None
+    description: Mapping[str, Any] = field(default_factory=dict)
 
     def describe(self, options: Mapping[str, Any]) -> DatasetInfo:
         return self.info if self.info_with is None else self.info_with(**options)

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data import DATASETS, find_source
+from data import DATASETS
 from data.dataset import DatasetSource, RawClip
 from data.part_files import (
     CLIPS_A_PART,
@@ -52,19 +52,20 @@ def prepare(
 ) -> ArrayStore:
     """Read the raw files and put the store at <root>/<name>/; default is the dataset's own name.
 
-    `options` go to the dataset's reader. With `on_error="skip"` clips that cannot be read are left
+    `raw` is where the files lie, if the source does not know or they lie elsewhere. `options` go to the dataset's reader. With `on_error="skip"` clips that cannot be read are left
     out and recorded in the manifest. A store that is already there is returned if it was prepared
     with the same options and dtype. Raises ValueError for what the dataset does not take, for raw
     files that are missing or damaged, for two clips of one name, and for an existing store that
     differs unless `overwrite`.
     """
-    name = name or source.info.name
+    name, raw = name or source.info.name, raw or source.raw
     _check_request(name, source, raw, workers, options)
     reader = PartReader(source.describe(options), dtype, on_error)
     origin = {
         "source": None if raw is None else str(raw.absolute()),
         "options": json.loads(json.dumps(options, default=str)),
         "dtype": dtype,
+        **source.description,
     }
     target = root / name
     if target.exists() and not overwrite:
@@ -72,7 +73,8 @@ def prepare(
     clips = _scan(source, raw, options)
     root.mkdir(parents=True, exist_ok=True)
     form = (FORMAT_VERSION, CLIPS_A_PART, dtype)
-    request = request_digest(form, reader.info, raw and raw.absolute(), options, list(clips))
+    decided = {**options, **source.description}
+    request = request_digest(form, reader.info, raw and raw.absolute(), decided, list(clips))
     working = working_folder(root, name, request)
     with working_in(working) as lock:
         if overwrite or not target.exists():
@@ -91,7 +93,7 @@ def ensure_store(name: str, root: Path) -> ArrayStore:
     except StoreMissingError:
         if name not in DATASETS or DATASETS[name].needs_raw:
             raise
-    return prepare(find_source(name), None, root)
+    return prepare(DATASETS[name], None, root)
 
 
 def _check_request(
@@ -156,12 +158,9 @@ def _require_same(
     store: ArrayStore, source: DatasetSource, origin: Mapping[str, Any]
 ) -> ArrayStore:
     """The store, if it is what was asked for; where the raw files lie does not matter."""
-    asked = {"dataset": source.info.name, "options": origin["options"], "dtype": origin["dtype"]}
-    found = {
-        "dataset": store.info.name,
-        "options": store.manifest["options"],
-        "dtype": store.manifest["dtype"],
-    }
+    decisive = ("options", "dtype", *source.description)
+    asked = {"dataset": source.info.name, **{key: origin[key] for key in decisive}}
+    found = {"dataset": store.info.name, **{key: store.manifest.get(key) for key in decisive}}
     if found != asked:
         raise ValueError(
             f"{store.folder} was prepared as {found}, asked for {asked}; "

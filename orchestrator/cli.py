@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli_data import data_app
+from orchestrator.cli_fuse import fuse
 from orchestrator.cli_models import models_app, weights_app
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
+app.command()(fuse)
 
 StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
 StudyName = Annotated[str, typer.Argument(help="name of a study, or its file")]

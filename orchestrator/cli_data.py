@@ -32,7 +32,7 @@ class FrameType(StrEnum):
 
 @data_app.command("prepare")
 def data_prepare(
-    name: StoreName,
+    name: Annotated[str, typer.Argument(help="a name of `data list`, or a YAML file of your own")],
     options: Annotated[list[str] | None, typer.Argument(help="key=value of the reader ...")] = None,
     raw: Annotated[Path | None, typer.Option(help="folder of the original files")] = None,
     store_name: Annotated[
@@ -48,9 +48,9 @@ def data_prepare(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace the store")] = False,
 ) -> None:
     """Read a data set's original files once into memory-mapped arrays; killed, it can go on."""
-    from data import find_source
     from data.preparation import prepare
     from orchestrator.engine.documents import parse_overrides
+    from orchestrator.own_data import find_source
     from orchestrator.progress import reading_progress
     from orchestrator.reader_options import reader_options
 

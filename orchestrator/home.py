@@ -38,6 +38,12 @@ class Home:
         """Each trial trained by itself has a folder, so that several can be trained at once."""
         return StudyFolder(self.root / "single_trials" / trial_id)
 
+    def trials(self, beginning: str) -> list[Path]:
+        """Folders of the trials, single ones and those of studies, whose id begins so."""
+        places = ("single_trials/*/trials", "studies/*/trials")
+        found = (sorted(self.root.glob(f"{place}/{beginning}*")) for place in places)
+        return [folder for folders in found for folder in folders]
+
     def tracking_uri(self, chosen: str | None = None) -> str:
         """The option, else `MLFLOW_TRACKING_URI`, else SQLite in this folder."""
         embedded = f"sqlite:///{self.root / 'mlflow.db'}"

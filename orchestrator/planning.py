@@ -52,6 +52,8 @@ def plan_of(
     variant: str = "",
     params: Changes | None = None,
 ) -> TrialPlan:
+    """Raises ValueError if the data have no such protocol."""
+    store.split(config.data.protocol, config.eval_split)
     return TrialPlan(
         id=config.digest(store.digest),
         name=name,

@@ -1,4 +1,4 @@
-"""JSON Schemas of trial and study files: editors complete and check with them."""
+"""JSON Schemas of trial, study and data files: editors complete and check with them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
+from data.own import OwnDataset
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.files import write_text
 from orchestrator.spec import StudySpec
 
-_MODELS: dict[str, type[BaseModel]] = {"trial": TrialConfig, "study": StudySpec}
+_DOCUMENTS: dict[str, type[Any]] = {"trial": TrialConfig, "study": StudySpec, "data": OwnDataset}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
     """File name to schema."""
-    return {f"{name}.schema.json": model.model_json_schema() for name, model in _MODELS.items()}
+    return {
+        f"{name}.schema.json": TypeAdapter(document).json_schema()
+        for name, document in _DOCUMENTS.items()
+    }
 
 
 def write_schemas(folder: Path) -> list[Path]:

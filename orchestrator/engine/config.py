@@ -21,6 +21,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     create_model,
     field_validator,
     model_validator,
@@ -30,7 +31,7 @@ from data import DATASETS
 from data.batches import ClipTransform
 from losses import LOSSES
 from models import MODELS
-from orchestrator.engine.documents import Raw, changed, read_mapping, validated
+from orchestrator.engine.documents import Raw, changed, read_mapping, unknown_name, validated
 from orchestrator.engine.optim import LR_SCHEDULES, OPTIMIZERS
 
 Builder = Callable[..., Any]
@@ -86,19 +87,44 @@ def _component(table: Mapping[str, Builder]) -> Any:
     return _union([_spec(name, builder) for name, builder in table.items()])
 
 
-def _dataset() -> Any:
-    """A data set has its protocols; how clips become batches is the same for all."""
-    return _union(
-        [
-            _spec(
-                name,
-                ClipTransform,
-                protocol=(Literal[source.info.protocols], source.info.protocols[0]),
-                repeat=(Annotated[int, Field(ge=1)], 1),
-            )
-            for name, source in DATASETS.items()
-        ]
+class _NamedData(ComponentSpec):
+    """A data set of SkelTune, or a store that was prepared under another name."""
+
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z][a-z0-9_]*$",
+            description="of SkelTune, or of a store of your own",
+            json_schema_extra={"anyOf": [{"enum": list(DATASETS)}, {"type": "string"}]},
+        ),
+    ]
+    protocol: str = Field(
+        "",
+        validate_default=True,
+        description="how clips are split; the first of a data set of SkelTune need not be said",
     )
+    repeat: int = Field(1, ge=1, description="times that each clip comes in an epoch")
+
+    @field_validator("protocol")
+    @classmethod
+    def _is_of_the_dataset(cls, protocol: str, info: ValidationInfo) -> str:
+        """Protocols of other stores are checked when the store is opened."""
+        name = info.data.get("name", "")
+        if name in DATASETS:
+            known = DATASETS[name].info.protocols
+            if protocol and protocol not in known:
+                raise ValueError(f"{name} has the protocols {', '.join(known)}")
+            return protocol or known[0]
+        if name and not protocol:
+            hint = unknown_name(name, list(DATASETS), what="data set")
+            raise ValueError(f"is required for data of your own; otherwise {name!r} is an {hint}")
+        return protocol
+
+
+def _dataset() -> Any:
+    """How clips become batches is the same for all data sets."""
+    doc = inspect.getdoc(ClipTransform)
+    return create_model("data", __base__=_NamedData, __doc__=doc, **_options(ClipTransform))
 
 
 if TYPE_CHECKING:

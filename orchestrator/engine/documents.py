@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.engine.errors import Problem, SpecError
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model")
 Raw = dict[str, Any]
 
 
@@ -121,9 +121,12 @@ def changed(document: Raw, changes: Mapping[str, Any], source: str) -> Raw:
 
 
 def validated(model: type[Model], document: Any, source: str, prefix: str = "") -> Model:
-    """`document` as `model`; else a `SpecError` with every problem, dotted path and suggestion."""
+    """`document` as `model`, pydantic's or a dataclass.
+
+    Else a `SpecError` with every problem, dotted path and suggestion.
+    """
     try:
-        return model.model_validate(document)
+        return TypeAdapter(model).validate_python(document)
     except ValidationError as error:
         found: dict[str, Problem] = {}
         for detail in error.errors(include_url=False):
@@ -134,12 +137,14 @@ def validated(model: type[Model], document: Any, source: str, prefix: str = "") 
 
 
 def _dotted(loc: tuple[int | str, ...], document: Any) -> str:
-    """The location without the union tags (component names) that pydantic puts into it."""
+    """The location without the union tags (component names, types) that pydantic puts into it."""
     parts: list[str] = []
     here = document
     for key in loc:
         is_mapping = isinstance(here, Mapping)
         if is_mapping and key not in here and here.get("name") == key:
+            continue
+        if isinstance(key, str) and not is_mapping:
             continue
         parts.append(str(key))
         here = _item(here, key)
@@ -162,7 +167,7 @@ def _shown(detail: Any) -> object:
     return None if is_whole or isinstance(value, dict) else value
 
 
-def _message(detail: Any, model: type[BaseModel]) -> str:
+def _message(detail: Any, model: type[Any]) -> str:
     context = detail.get("ctx", {})
     match detail["type"]:
         case "union_tag_invalid":
@@ -172,8 +177,8 @@ def _message(detail: Any, model: type[BaseModel]) -> str:
             return "needs a mapping with the key `name`"
         case "literal_error" if detail["loc"][-1] == "name":
             return unknown_name(str(detail["input"]), [context["expected"].strip("'")])
-        case "extra_forbidden":
-            known = _keys_allowed(model.model_json_schema(), detail["loc"][:-1])
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            known = _keys_allowed(TypeAdapter(model).json_schema(), detail["loc"][:-1])
             return unknown_name(str(detail["loc"][-1]), known, what="key")
         case "missing":
             return "is required"

@@ -40,6 +40,10 @@ class TrialFiles:
         """Scores of the evaluated split at the best epoch."""
         return self.root / "predictions.npz"
 
+    def predictions_on(self, split: str) -> Path:
+        """Scores of a split that was asked for after training."""
+        return self.root / f"predictions_{split}.npz"
+
     @property
     def result(self) -> Path:
         """Present if and only if the trial has run all its epochs."""
@@ -96,10 +100,15 @@ def save_predictions(
     labels: NDArray[np.int64],
     scores: NDArray[np.float32],
     heads: Mapping[str, NDArray[np.float32]],
+    about: Mapping[str, str],
 ) -> None:
-    """Clip names (n,), labels (n,), scores (n, classes), those of each head as `scores_HEAD`."""
+    """Clip names (n,), labels (n,), scores (n, classes), those of each head as `scores_HEAD`.
+
+    `about` says of what: the data's digest, the protocol, the split; each a text of its own.
+    """
     arrays: dict[str, Any] = {"clips": np.array(clips), "labels": labels, "scores": scores}
     arrays |= {f"scores_{name}": logits for name, logits in heads.items()}
+    arrays |= {key: np.array(text) for key, text in about.items()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     write_bytes(path, buffer.getvalue())

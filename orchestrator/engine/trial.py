@@ -219,11 +219,17 @@ def keep_if_best(
             return
     state.best_epoch = int(metrics["epoch"])
     state.per_class = evaluation.per_class
-    names = [store.names[clip] for clip in evaluation.clips]
-    save_predictions(
-        files.predictions, names, evaluation.labels, evaluation.scores, evaluation.heads
-    )
+    save_evaluation(files.predictions, evaluation, store, config.data.protocol, config.eval_split)
     save_state(files.best, {"model": state.model.state_dict(), "epoch": state.best_epoch})
+
+
+def save_evaluation(
+    path: Path, evaluation: Evaluation, store: ArrayStore, protocol: str, split: str
+) -> None:
+    """The scores with the names of their clips, and of which data and split these are."""
+    names = [store.names[clip] for clip in evaluation.clips]
+    about = {"data_digest": store.digest, "protocol": protocol, "split": split}
+    save_predictions(path, names, evaluation.labels, evaluation.scores, evaluation.heads, about)
 
 
 def result_of(state: TrialState, store: ArrayStore) -> dict[str, Any]:

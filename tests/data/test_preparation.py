@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import DATASETS, find_source
+from data import DATASETS
 from data.dataset import RawClip
 from data.preparation import ensure_store, prepare
 from data.store import ArrayStore, StoreMissingError, open_store
@@ -50,12 +50,6 @@ def bytes_of(store: ArrayStore) -> dict[str, bytes]:
 
 
 # What a dataset asks for, and what it is called
-
-
-def test_a_name_is_resolved_to_its_source_or_refused_with_the_known_ones() -> None:
-    assert find_source("nw_ucla") is DATASETS["nw_ucla"]
-    with pytest.raises(ValueError, match="synthetic, ntu60, nw_ucla, utd_mhad, got 'ntu'"):
-        find_source("ntu")
 
 
 def test_raw_files_are_asked_for_where_they_are_needed(tmp_path: Path) -> None:

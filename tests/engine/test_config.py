@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from data import DATASETS
 from data.batches import ClipTransform
 from losses import LOSSES
 from models import MODELS
@@ -136,7 +137,41 @@ def test_every_problem_of_a_trial_file_is_told_at_once(tmp_path: Path):
 
     assert caught.value.source == str(path)
     paths = {problem.path for problem in caught.value.problems}
-    assert paths == {"model.widht", "data", "epochs", "batch_size", "optimizer.lr"}
+    assert paths == {"model.widht", "data.protocol", "epochs", "batch_size", "optimizer.lr"}
+
+
+def test_data_of_ones_own_is_named_with_its_protocol():
+    config = make_config({"data.name": "kitchen", "data.protocol": "by_day"})
+
+    assert (config.data.name, config.data.protocol) == ("kitchen", "by_day")
+    assert transform_of(config.data).clip_len == 8
+    assert config.digest("data") != make_config().digest("data")
+
+
+def test_a_misspelt_data_set_without_a_protocol_is_told_with_the_known_ones():
+    assert problems_of({"data.name": "nw_ucal"}) == {
+        "data.protocol": "is required for data of your own; otherwise 'nw_ucal' is an unknown "
+        f"data set; did you mean 'nw_ucla'? known: {', '.join(DATASETS)}"
+    }
+
+
+def test_the_first_protocol_of_a_known_data_set_need_not_be_said():
+    assert make_config({"data.name": "nw_ucla"}).data.protocol == "xview"
+    assert problems_of({"data.protocol": "xset"}) == {
+        "data.protocol": "synthetic has the protocols xsub"
+    }
+
+
+@pytest.mark.parametrize("name", ["My data", "../data", "", 3, None])
+def test_a_name_that_cannot_be_a_store_is_refused_at_its_path(name):
+    assert problems_of({"data.name": name}).keys() == {"data.name"}
+
+
+def test_the_schema_offers_the_known_data_sets_and_takes_others():
+    (known, other) = TrialConfig.model_json_schema()["$defs"]["data"]["properties"]["name"]["anyOf"]
+
+    assert known == {"enum": list(DATASETS)}
+    assert other == {"type": "string"}
 
 
 @pytest.mark.parametrize(

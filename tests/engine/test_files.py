@@ -90,13 +90,16 @@ def test_predictions_come_back_with_their_types(tmp_path: Path):
     path = tmp_path / "predictions.npz"
     labels, scores = np.array([1, 0]), np.ones((2, 3), dtype=np.float32)
 
-    save_predictions(path, ["clip a", "clip b"], labels, scores, {"fine": 2 * scores})
+    save_predictions(
+        path, ["clip a", "clip b"], labels, scores, {"fine": 2 * scores}, {"split": "val"}
+    )
     loaded = load_predictions(path)
 
     assert loaded["clips"].tolist() == ["clip a", "clip b"]
     assert loaded["labels"].tolist() == [1, 0]
     assert loaded["scores"].dtype == np.float32
     assert np.array_equal(loaded["scores_fine"], 2 * scores)
+    assert str(loaded["split"]) == "val"
 
 
 def test_predictions_with_pickled_objects_are_refused(tmp_path: Path):

@@ -136,6 +136,8 @@ def test_the_predictions_are_those_of_the_best_epoch(finished: Finished, store: 
     hits = predictions["scores"].argmax(1) == predictions["labels"]
     assert 100 * hits.mean() == load_result(finished.files)["best"]["val/top1"]
     assert predictions["clips"].tolist() == store.names[store.split("xsub", "val")].tolist()
+    assert str(predictions["data_digest"]) == store.digest
+    assert [str(predictions[key]) for key in ("protocol", "split")] == ["xsub", "val"]
 
 
 def test_the_best_weights_are_kept_when_later_epochs_are_worse(data_root: Path, tmp_path: Path):

@@ -1,0 +1,75 @@
+"""The command `skeltune fuse`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Trials = Annotated[
+    list[str], typer.Argument(help="trials, each by its id, its folder or its predictions file")
+]
+
+
+def fuse(
+    trials: Trials,
+    weights: Annotated[
+        str | None, typer.Option(help="one number a trial, as in 0.6,0.6,0.4,0.4; default: equal")
+    ] = None,
+    search: Annotated[
+        bool, typer.Option("--search", help="find the weights on val, then apply them")
+    ] = False,
+    on: Annotated[
+        str | None,
+        typer.Option(help="val or test; default: what is saved, after a search test"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="write the fused scores to this .npz file")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    device: str = "auto",
+) -> None:
+    """Sum the scores of trials, as of the streams of one model, and compare with each alone."""
+    from orchestrator.engine.errors import SkelTuneError
+    from orchestrator.fused_trials import (
+        find_predictions,
+        fusion_table,
+        predictions_on,
+        save_fused,
+    )
+    from orchestrator.fusion import fuse as fuse_streams
+    from orchestrator.fusion import search_weights
+    from orchestrator.home import Home
+    from orchestrator.view import plain_console, show_table
+
+    if on not in (None, "val", "test"):
+        raise SkelTuneError(f"--on must be val or test, got {on!r}")
+    if search and weights is not None:
+        raise SkelTuneError("--search and --weights exclude each other")
+    home = Home.find()
+    files = [find_predictions(home, given) for given in trials]
+    chosen = _parse(weights, len(files))
+    if search:
+        val = [predictions_on("val", file, home, device) for file in files]
+        chosen = search_weights(val)
+    split = on or ("test" if search else None)
+    streams = [predictions_on(split, file, home, device) for file in files]
+    result = fuse_streams(streams, chosen)
+    if out is not None:
+        save_fused(out, streams, chosen)
+    if as_json:
+        sys.stdout.write(json.dumps({**result.plain(), "searched": search}, indent=1) + "\n")
+    else:
+        show_table(plain_console(), fusion_table(result, search))
+
+
+def _parse(weights: str | None, count: int) -> tuple[float, ...]:
+    if weights is None:
+        return (1.0,) * count
+    try:
+        return tuple(float(part) for part in weights.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"must be numbers with commas between, got {weights!r}") from None

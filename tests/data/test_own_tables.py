@@ -1,0 +1,177 @@
+"""Clips of one's own tables."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from data.own import ClipFields, TableFiles
+from tests.data.own_files import (
+    BY_KEYS,
+    JOINTS,
+    LONG,
+    long_rows,
+    make_dataset,
+    make_frames,
+    read,
+    scan,
+    write_csv,
+)
+
+WIDE = TableFiles(files="*.csv", frame="frame")
+
+
+def wide_rows(frames: np.ndarray, **columns: object) -> list[dict[str, object]]:
+    """A row for each frame of person 0."""
+    names = [f"{joint} {axis}" for joint in JOINTS for axis in "xyz"]
+    return [
+        {"frame": 0.04 * t, **columns, **dict(zip(names, frame.ravel().tolist(), strict=True))}
+        for t, frame in enumerate(frames[:, 0])
+    ]
+
+
+def long_clips(count: int) -> list[dict[str, object]]:
+    return [
+        row
+        for number in range(count)
+        for row in long_rows(
+            make_frames(2 + number, number, persons=2),
+            clip=f"take {number}",
+            label=number % 2,
+            subject=number,
+        )
+    ]
+
+
+@settings(max_examples=15, deadline=None)
+@given(count=st.integers(1, 4), order=st.randoms(use_true_random=False), suffix=st.booleans())
+def test_rows_of_joints_in_any_order_become_clips(tmp_path_factory, count, order, suffix):
+    folder = tmp_path_factory.mktemp("own")
+    rows = long_clips(count)
+    order.shuffle(rows)
+    if suffix:
+        parquet.write_table(pyarrow.Table.from_pylist(rows), folder / "all.parquet")
+    else:
+        write_csv(folder / "all.csv", rows)
+    tables = TableFiles(**{**vars(LONG), "files": "*.parquet" if suffix else "*.csv"})
+
+    clips = read(make_dataset(tables=tables, persons=2, clips=BY_KEYS), folder)
+
+    clips.sort(key=lambda clip: clip.name)
+    assert [clip.name for clip in clips] == [f"all/take {n}" for n in range(count)]
+    for number, clip in enumerate(clips):
+        assert (clip.label, clip.subject) == (number % 2, number)
+        np.testing.assert_array_equal(clip.skeleton, make_frames(2 + number, number, persons=2))
+
+
+def test_joints_and_persons_without_rows_are_absent(tmp_path: Path):
+    frames = make_frames(3, persons=2)
+    frames[0, 0, 2] = 0.0
+    frames[1:, 1] = 0.0
+    write_csv(tmp_path / "S1C1_bow.csv", long_rows(frames))
+    tables = TableFiles(files="*.csv", person="person", joint="joint")
+
+    (clip,) = read(make_dataset(tables=tables, persons=2), tmp_path)
+
+    np.testing.assert_array_equal(clip.skeleton, frames)
+
+
+def test_joints_can_be_numbers_and_empty_cells_are_absent(tmp_path: Path):
+    rows = [
+        {"frame": 7, "joint": 1, "x": 1.5, "y": 2, "z": 3},
+        {"frame": 7, "joint": 0, "x": 1, "y": "", "z": 3},
+    ]
+    write_csv(tmp_path / "S1C1_bow.csv", rows)
+    tables = TableFiles(files="*.csv", joint="joint")
+
+    (clip,) = read(make_dataset(tables=tables, absent="nan"), tmp_path)
+
+    assert clip.skeleton[0, 0].tolist() == [[0, 0, 0], [1.5, 2, 3], *[[0, 0, 0]] * 3]
+
+
+def test_rows_of_bodies_are_frames_in_the_order_of_their_column(tmp_path: Path):
+    frames = make_frames(4)
+    write_csv(tmp_path / "S1C1_bow.csv", wide_rows(frames)[::-1])
+
+    (clip,) = read(make_dataset(tables=WIDE), tmp_path)
+
+    np.testing.assert_array_equal(clip.skeleton, frames)
+
+
+def test_rows_without_a_frame_column_stand_in_order(tmp_path: Path):
+    frames = make_frames(4)
+    rows = [{key: row[key] for key in row if key != "frame"} for row in wide_rows(frames)]
+    write_csv(tmp_path / "S1C1_bow.csv", rows)
+
+    (clip,) = read(make_dataset(tables=TableFiles(files="*.csv", frame=None)), tmp_path)
+
+    np.testing.assert_array_equal(clip.skeleton, frames)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({3: {"x": "left"}}, "row 5: x must be a number, got 'left'"),
+        ({4: {"joint": "neck"}}, "row 6: joint: there is no joint 'neck'; joints: hips, chest"),
+        ({4: {"joint": "head"}}, "row 6: a second row of the same frame, person and joint"),
+        ({4: {"person": "p7"}}, "row 2: person: a clip may have 1 persons, got p0, p7"),
+        ({2: {"frame": ""}}, "row 4: frame is empty"),
+        ({2: {"label": 1}}, "row 4: label must be the same in all rows of a clip, got 1 after 0"),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_told_with_its_file_and_line(tmp_path: Path, change, problem):
+    rows = long_rows(make_frames(2), clip=1, label=0, subject=1)
+    for number, cells in change.items():
+        rows[number] |= cells
+    write_csv(tmp_path / "all.csv", rows)
+
+    with pytest.raises(ValueError, match=rf"all\.csv.*{problem}"):
+        read(make_dataset(tables=LONG, clips=BY_KEYS), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("tables", "problem"),
+    [
+        (TableFiles(files="*.csv", clip="take"), "no column take; columns: clip, label, subject"),
+        (TableFiles(files="*.csv", clip="clip", frame="t"), "there is no column t"),
+        (TableFiles(files="*.csv", clip="clip"), "15 columns of values are needed, got 5: person"),
+        (TableFiles(**{**vars(LONG), "values": ("x", "y")}), "3 columns of values .*, got 2: x, y"),
+        (TableFiles(**{**vars(LONG), "values": ("x", "y", "w")}), "there is no column w"),
+    ],
+)
+def test_columns_that_are_not_there_are_told_with_those_that_are(tmp_path: Path, tables, problem):
+    write_csv(tmp_path / "all.csv", long_clips(1))
+
+    with pytest.raises(ValueError, match=rf"all\.csv.*{problem}"):
+        read(make_dataset(tables=tables, clips=BY_KEYS, persons=1), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("a.csv", "", "cannot be read"),
+        ("a.csv", "clip,x\n", "has no rows"),
+        ("a.csv", "clip,x,x\n1,2,3\n", "column names must differ, got x twice"),
+        ("a.csv", "clip,x\n1,2\n3\n", "cannot be read"),
+        ("a.parquet", "PAR1", "cannot be read"),
+    ],
+)
+def test_a_damaged_table_is_refused_by_name(tmp_path: Path, name, content, problem):
+    (tmp_path / name).write_text(content)
+    tables = TableFiles(files=f"*{Path(name).suffix}", clip="clip")
+
+    with pytest.raises(ValueError, match=rf"{name}: {problem}"):
+        scan(make_dataset(tables=tables, clips=BY_KEYS), tmp_path)
+
+
+def test_files_of_one_clip_take_fields_from_name_and_columns_together(tmp_path: Path):
+    write_csv(tmp_path / "S4_bow.csv", wide_rows(make_frames(2), camera=3))
+    fields = ClipFields(pattern=r"S(?P<subject>\d)_(?P<label>\w+)\.", keys={"camera": "camera"})
+
+    (clip,) = read(make_dataset(tables=WIDE, clips=fields), tmp_path)
+
+    assert (clip.label, clip.subject, clip.camera) == (0, 4, 3)
