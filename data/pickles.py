@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import pickle
 import re
+import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +36,30 @@ def read_plain_pickle(path: Path) -> Any:
             raise ValueError(f"{path}: not a pickle of plain data: {problem}") from error
 
 
-class _PlainUnpickler(pickle.Unpickler):
+class _PlainUnpickler(pickle._Unpickler):
+    """Takes no memory for what a damaged file only claims to hold.
+
+    That is why it is not the unpickler written in C, which fills a table as long as the largest
+    number of an object, and why arrays of bytes are read before there is room for them.
+    """
+
+    read: Callable[[int], bytes]
+    append: Callable[[object], None]
+
     def find_class(self, module: str, name: str) -> Any:
         known = KNOWN.get((RENAMED.get(module, module), name))
         if known is None:
             raise pickle.UnpicklingError(f"refused to load {module}.{name}")
         return known
+
+    def load_bytearray8(self) -> None:
+        (length,) = struct.unpack("<Q", self.read(8))
+        self.append(bytearray(self.read(length)))
+
+    dispatch: ClassVar[dict[int, Callable[..., None]]] = {  # type: ignore[assignment]
+        **pickle._Unpickler.dispatch,
+        pickle.BYTEARRAY8[0]: load_bytearray8,
+    }
 
 
 class _ArrayType:
@@ -83,7 +102,7 @@ def _make_scalar(kind: _ArrayType, content: bytes | str) -> Any:
     return np.frombuffer(_encode(content), kind.dtype, count=1)[0]
 
 
-def _encode(text: bytes | str, encoding: str = "latin1") -> bytes:
+def _encode(text: bytes | str = "", encoding: str = "latin1") -> bytes:
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"refused the encoding {encoding!r}")
     return text if isinstance(text, bytes) else text.encode("latin1")
@@ -97,8 +116,7 @@ RENAMED = {
 """Modules of Python 2 and numpy 2, and the names they have in `KNOWN`."""
 
 KNOWN: dict[tuple[str, str], Callable[..., Any] | str] = {
-    ("builtins", "bytes"): bytes,
-    ("builtins", "bytearray"): bytearray,
+    ("builtins", "bytes"): _encode,
     ("builtins", "complex"): complex,
     ("builtins", "frozenset"): frozenset,
     ("builtins", "set"): set,
