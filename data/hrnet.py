@@ -1,0 +1,103 @@
+"""Data sets as 2-D keypoints of HRNet (COCO-17): x, y and score, from files of pyskl.
+
+gym99           FineGym99 (Shao et al., CVPR 2020), one athlete in 99 classes: gym_hrnet.pkl
+kinetics_hrnet  Kinetics-400 (Kay et al., 2017), two persons, from a file that has the keypoints
+ntu60_hrnet     NTU RGB+D (Shahroudy et al., CVPR 2016), two persons: ntu60_hrnet.pkl
+
+Option `coordinates`: `scaled` by the image to -1..1 (default) or `pixels`. NTU RGB+D has its own
+protocols. The others have the protocol `split`, the file's: its val is test, and val is every
+tenth training clip of each class in FineGym99, every twentieth in Kinetics-400.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+
+from data.dataset import Clip, DatasetInfo, DatasetSource, RawClip, SplitRule
+from data.names import read_names
+from data.ntu_rgbd import NTU60
+from data.parts import split_by_part
+from data.pyskl import Annotation, Coordinates, make_image_clip, scan_pyskl
+from data.skeletons import COCO_17
+
+NTU_NAME = re.compile(
+    r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R\d{3}A(?P<action>\d{3})"
+)
+
+
+def scan_gym99(raw: Path, *, coordinates: Coordinates = "scaled") -> list[RawClip]:
+    """The athlete of every clip of a pyskl file."""
+    return _scan(raw, num_persons=1, coordinates=coordinates)
+
+
+def scan_two_persons(raw: Path, *, coordinates: Coordinates = "scaled") -> list[RawClip]:
+    """The two persons with the highest scores of every clip of a pyskl file."""
+    return _scan(raw, num_persons=2, coordinates=coordinates)
+
+
+def scan_ntu(raw: Path, *, coordinates: Coordinates = "scaled") -> list[RawClip]:
+    """The same, with the numbers in the clips' names, SsssCcccPpppRrrrAaaa."""
+    return scan_pyskl(raw, partial(make_ntu_clip, coordinates=coordinates))
+
+
+def make_ntu_clip(annotation: Annotation, *, coordinates: Coordinates) -> Clip:
+    match = NTU_NAME.fullmatch(annotation.name)
+    if match is None or int(match["action"]) - 1 != annotation.label:
+        raise ValueError(
+            f"{annotation.place}: the name must be SsssCcccPpppRrrrAaaa with the action "
+            f"{annotation.label + 1} of the label {annotation.label}"
+        )
+    clip = make_image_clip(
+        annotation, num_joints=COCO_17.num_joints, num_persons=2, coordinates=coordinates
+    )
+    subject, camera, setup = map(int, match.group("subject", "camera", "setup"))
+    return clip._replace(subject=subject, camera=camera, setup=setup)
+
+
+def _scan(raw: Path, *, num_persons: int, coordinates: Coordinates) -> list[RawClip]:
+    make_clip = partial(
+        make_image_clip,
+        num_joints=COCO_17.num_joints,
+        num_persons=num_persons,
+        coordinates=coordinates,
+    )
+    return scan_pyskl(raw, make_clip)
+
+
+def _describe(
+    name: str, classes: tuple[str, ...], num_persons: int, protocols: tuple[str, ...]
+) -> DatasetInfo:
+    return DatasetInfo(
+        name=name,
+        classes=classes,
+        num_channels=3,
+        num_persons=num_persons,
+        protocols=protocols,
+        has_score=True,
+        **COCO_17._asdict(),
+    )
+
+
+def _split(every: int) -> dict[str, SplitRule]:
+    return {"split": partial(split_by_part, test_part="val", every=every)}
+
+
+GYM99 = DatasetSource(
+    info=_describe("gym99", read_names("finegym99_classes.txt"), 1, ("split",)),
+    scan=scan_gym99,
+    splits=_split(every=10),
+)
+
+KINETICS_HRNET = DatasetSource(
+    info=_describe("kinetics_hrnet", read_names("kinetics400_classes.txt"), 2, ("split",)),
+    scan=scan_two_persons,
+    splits=_split(every=20),
+)
+
+NTU60_HRNET = DatasetSource(
+    info=_describe("ntu60_hrnet", NTU60.info.classes, 2, NTU60.info.protocols),
+    scan=scan_ntu,
+    splits=NTU60.splits,
+)
