@@ -39,8 +39,8 @@ def read_plain_pickle(path: Path) -> Any:
 class _PlainUnpickler(pickle._Unpickler):
     """Takes no memory for what a damaged file only claims to hold.
 
-    That is why it is not the unpickler written in C, which fills a table as long as the largest
-    number of an object, and why arrays of bytes are read before there is room for them.
+    The unpickler written in C makes a table as long as the largest object number, and both of them
+    an array of bytes of any stated length, before they look how long the file is.
     """
 
     read: Callable[[int], bytes]
@@ -56,7 +56,7 @@ class _PlainUnpickler(pickle._Unpickler):
         (length,) = struct.unpack("<Q", self.read(8))
         self.append(bytearray(self.read(length)))
 
-    dispatch: ClassVar[dict[int, Callable[..., None]]] = {  # type: ignore[assignment]
+    dispatch: ClassVar[dict[int, Callable[..., None]]] = {
         **pickle._Unpickler.dispatch,
         pickle.BYTEARRAY8[0]: load_bytearray8,
     }
