@@ -38,7 +38,7 @@ def scan_two_persons(raw: Path, *, coordinates: Coordinates = "scaled") -> list[
 
 
 def scan_ntu(raw: Path, *, coordinates: Coordinates = "scaled") -> list[RawClip]:
-    """The same, with the numbers in the clips' names, SsssCcccPpppRrrrAaaa."""
+    """The same, with the numbers in the clips' names and without the file's own splits."""
     return scan_pyskl(raw, partial(make_ntu_clip, coordinates=coordinates))
 
 
@@ -53,7 +53,7 @@ def make_ntu_clip(annotation: Annotation, *, coordinates: Coordinates) -> Clip:
         annotation, num_joints=COCO_17.num_joints, num_persons=2, coordinates=coordinates
     )
     subject, camera, setup = map(int, match.group("subject", "camera", "setup"))
-    return clip._replace(subject=subject, camera=camera, setup=setup)
+    return clip._replace(subject=subject, camera=camera, setup=setup, part="")
 
 
 def _scan(raw: Path, *, num_persons: int, coordinates: Coordinates) -> list[RawClip]:
@@ -84,6 +84,16 @@ def _split(every: int) -> dict[str, SplitRule]:
     return {"split": partial(split_by_part, test_part="val", every=every)}
 
 
+def _from_ntu(source: DatasetSource) -> DatasetSource:
+    """The same clips, classes and protocols as `source`, other coordinates."""
+    info = source.info
+    return DatasetSource(
+        info=_describe(f"{info.name}_hrnet", info.classes, 2, info.protocols),
+        scan=scan_ntu,
+        splits=source.splits,
+    )
+
+
 GYM99 = DatasetSource(
     info=_describe("gym99", read_names("finegym99_classes.txt"), 1, ("split",)),
     scan=scan_gym99,
@@ -96,8 +106,4 @@ KINETICS_HRNET = DatasetSource(
     splits=_split(every=20),
 )
 
-NTU60_HRNET = DatasetSource(
-    info=_describe("ntu60_hrnet", NTU60.info.classes, 2, NTU60.info.protocols),
-    scan=scan_ntu,
-    splits=NTU60.splits,
-)
+NTU60_HRNET = _from_ntu(NTU60)

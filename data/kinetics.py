@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from data.dataset import Clip, DatasetInfo, DatasetSource, FloatArray, RawClip
+from data.dataset import Clip, DatasetInfo, DatasetSource, FloatArray, IntArray, RawClip
 from data.names import read_names
 from data.number_table import LARGEST
 from data.parts import split_by_part
@@ -27,6 +28,8 @@ NUM_CANDIDATES = 5
 """Persons of a frame among whom the two with the highest scores are chosen: the first ones."""
 NUM_FRAMES = 300
 NUM_JOINTS = OPENPOSE_18.num_joints
+NOT_NUMBERS = (KeyError, TypeError, ValueError, OverflowError)
+"""What numpy and Python raise for lists that are not the numbers of persons."""
 
 
 def scan_kinetics(raw: Path) -> list[RawClip]:
@@ -89,43 +92,68 @@ def _read_frames(path: Path, data: Any) -> FloatArray:
     x and y are shifted to the middle of the frame, y upwards, and 0 at joints without a score, as
     in 2s-AGCN (Shi et al., CVPR 2019); the persons of each frame come by their sums of scores.
     """
-    frames = np.zeros((NUM_FRAMES, NUM_PERSONS, NUM_JOINTS, 3), dtype=np.float32)
-    length = 0
-    for place, frame in enumerate(_list(f"{path}: 'data'", data)):
-        index, persons = _read_frame(f"{path}: frame {place} of 'data'", frame)
+    length, rows, places, persons = 0, [], [], []
+    for number, frame in enumerate(_list(f"{path}: 'data'", data)):
+        place = f"{path}: frame {number} of 'data'"
+        index, candidates = _read_frame(place, frame)
         if index < NUM_FRAMES:
-            frames[index, : len(persons)] = persons
             length = max(length, index + 1)
-    return frames[:length]
+            rows += [index] * len(candidates)
+            places += [place] * len(candidates)
+            persons += candidates
+    return _place_persons(_read_persons(places, persons), np.array(rows, dtype=np.int64), length)
 
 
-def _read_frame(place: str, frame: Any) -> tuple[int, FloatArray]:
-    """Its index and the chosen persons (at most 2, 18, 3)."""
+def _read_frame(place: str, frame: Any) -> tuple[int, list[Any]]:
+    """Its index and the persons to choose from."""
     if not isinstance(frame, dict) or not {"frame_index", "skeleton"} <= set(frame):
         raise ValueError(f"{place} must be an object with the keys 'frame_index' and 'skeleton'")
     index = frame["frame_index"]
     if type(index) is not int or index < 0:
         raise ValueError(f"{place}: 'frame_index' must be a whole number from 0, got {index!r}")
-    candidates = _list(f"{place}: 'skeleton'", frame["skeleton"])[:NUM_CANDIDATES]
-    persons = np.zeros((len(candidates), NUM_JOINTS, 3), dtype=np.float32)
-    for person, candidate in zip(persons, candidates, strict=True):
-        person[:] = _read_person(place, candidate)
-    order = np.argsort(-persons[..., 2].sum(axis=1), kind="stable")
-    return index, persons[order[:NUM_PERSONS]]
+    return index, _list(f"{place}: 'skeleton'", frame["skeleton"])[:NUM_CANDIDATES]
 
 
-def _read_person(place: str, person: Any) -> FloatArray:
+def _read_persons(places: list[str], persons: list[Any]) -> FloatArray:
+    """All persons at once, (P, 18, 3); one by one only to find the wrong one."""
     try:
-        pose = np.array(person["pose"], dtype=np.float64).reshape(NUM_JOINTS, 2)
-        score = np.array(person["score"], dtype=np.float64).reshape(NUM_JOINTS, 1)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ValueError(
-            f"{place}: a person must have 'pose' (36 numbers) and 'score' (18): {error}"
-        ) from error
-    joints = np.concatenate([np.where(score != 0, (pose - 0.5) * (1, -1), 0), score], axis=1)
+        return _to_joints(persons)
+    except NOT_NUMBERS:
+        for place, person in zip(places, persons, strict=True):
+            try:
+                _to_joints([person])
+            except NOT_NUMBERS as error:
+                raise ValueError(
+                    f"{place}: a person must have 'pose' (36 numbers) and 'score' (18): {error}"
+                ) from error
+        raise
+
+
+def _to_joints(persons: list[Any]) -> FloatArray:
+    pose = _numbers(persons, "pose", 2 * NUM_JOINTS).reshape(-1, NUM_JOINTS, 2)
+    score = _numbers(persons, "score", NUM_JOINTS)[..., None]
+    joints = np.concatenate([np.where(score != 0, (pose - 0.5) * (1, -1), 0), score], axis=2)
     if not (np.abs(joints) < LARGEST).all():
-        raise ValueError(f"{place}: 'pose' and 'score' must be between -1e30 and 1e30")
+        raise ValueError("numbers must be between -1e30 and 1e30")
     return joints.astype(np.float32)
+
+
+def _numbers(persons: list[Any], key: str, count: int) -> NDArray[np.float64]:
+    numbers = np.array([person[key] for person in persons], dtype=np.float64)
+    if persons and numbers.shape != (len(persons), count):
+        raise ValueError(f"{key!r} has the shape {numbers.shape[1:]}")
+    return numbers.reshape(len(persons), count)
+
+
+def _place_persons(joints: FloatArray, rows: IntArray, length: int) -> FloatArray:
+    """(T, 2, 18, 3): the two persons of every frame with the largest sums of scores, in order."""
+    order = np.lexsort((-joints[..., 2].sum(axis=1), rows))
+    joints, rows = joints[order], rows[order]
+    rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    kept = rank < NUM_PERSONS
+    frames = np.zeros((length, NUM_PERSONS, NUM_JOINTS, 3), dtype=np.float32)
+    frames[rows[kept], rank[kept]] = joints[kept]
+    return frames
 
 
 def _list(place: str, value: Any) -> list[Any]:

@@ -140,7 +140,15 @@ def test_the_published_val_is_test_and_every_twentieth_training_clip_val(tmp_pat
         ([make_frame(0), make_frame(1.5)], "frame 1 of 'data': 'frame_index' .* got 1.5"),
         ([{"frame_index": 0, "skeleton": 4}], "'skeleton' must be a list, got int"),
         ([make_frame(0, {"pose": [0.5] * 36})], "must have 'pose' .* and 'score'"),
-        ([make_frame(0, {"pose": [0.5] * 34, "score": [1] * 18})], "must have 'pose'"),
+        ([make_frame(0, {"pose": [0.5] * 34, "score": [1] * 18})], r"'pose' has the shape \(34,\)"),
+        (
+            [
+                make_frame(0, make_person()),
+                make_frame(1, {"pose": [[0.5] * 36], "score": [1] * 18}),
+            ],
+            r"frame 1 of 'data': .* 'pose' has the shape \(1, 36\)",
+        ),
+        ([make_frame(0, make_person()), make_frame(1, 7)], "frame 1 of 'data': a person must have"),
         ([make_frame(0, {"pose": [0.5] * 36, "score": ["x"] * 18})], "must have 'pose'"),
         ([make_frame(0, make_person(float("nan")))], "must be between -1e30 and 1e30"),
         ([make_frame(0, make_person(0.5, float("inf")))], "must be between -1e30 and 1e30"),
