@@ -12,8 +12,10 @@ tenth training clip of each class in FineGym99, every twentieth in Kinetics-400.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 from data.dataset import Clip, DatasetInfo, DatasetSource, RawClip, SplitRule
 from data.names import read_names
@@ -29,41 +31,42 @@ NTU_NAME = re.compile(
 
 def scan_gym99(raw: Path, *, coordinates: Coordinates = "scaled") -> list[RawClip]:
     """The athlete of every clip of a pyskl file."""
-    return _scan(raw, num_persons=1, coordinates=coordinates)
+    return scan_pyskl(raw, _image_clips(1, coordinates))
 
 
 def scan_two_persons(raw: Path, *, coordinates: Coordinates = "scaled") -> list[RawClip]:
     """The two persons with the highest scores of every clip of a pyskl file."""
-    return _scan(raw, num_persons=2, coordinates=coordinates)
+    return scan_pyskl(raw, _image_clips(2, coordinates))
 
 
 def scan_ntu(raw: Path, *, coordinates: Coordinates = "scaled") -> list[RawClip]:
     """The same, with the numbers in the clips' names and without the file's own splits."""
-    return scan_pyskl(raw, partial(make_ntu_clip, coordinates=coordinates))
+    return scan_pyskl(raw, partial(make_ntu_clip, make_clip=_image_clips(2, coordinates)))
 
 
-def make_ntu_clip(annotation: Annotation, *, coordinates: Coordinates) -> Clip:
+def make_ntu_clip(annotation: Annotation, *, make_clip: Callable[[Annotation], Clip]) -> Clip:
     match = NTU_NAME.fullmatch(annotation.name)
     if match is None or int(match["action"]) - 1 != annotation.label:
         raise ValueError(
             f"{annotation.place}: the name must be SsssCcccPpppRrrrAaaa with the action "
             f"{annotation.label + 1} of the label {annotation.label}"
         )
-    clip = make_image_clip(
-        annotation, num_joints=COCO_17.num_joints, num_persons=2, coordinates=coordinates
-    )
     subject, camera, setup = map(int, match.group("subject", "camera", "setup"))
+    clip = make_clip(annotation)
     return clip._replace(subject=subject, camera=camera, setup=setup, part="")
 
 
-def _scan(raw: Path, *, num_persons: int, coordinates: Coordinates) -> list[RawClip]:
-    make_clip = partial(
+def _image_clips(num_persons: int, coordinates: Coordinates) -> Callable[[Annotation], Clip]:
+    """`make_image_clip` of COCO-17; raises ValueError for unknown coordinates."""
+    if coordinates not in get_args(Coordinates):
+        known = ", ".join(get_args(Coordinates))
+        raise ValueError(f"coordinates must be one of {known}, got {coordinates!r}")
+    return partial(
         make_image_clip,
         num_joints=COCO_17.num_joints,
         num_persons=num_persons,
         coordinates=coordinates,
     )
-    return scan_pyskl(raw, make_clip)
 
 
 def _describe(

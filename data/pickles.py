@@ -45,6 +45,7 @@ class _PlainUnpickler(pickle._Unpickler):
 
     read: Callable[[int], bytes]
     append: Callable[[object], None]
+    stack: list[Any]
 
     def find_class(self, module: str, name: str) -> Any:
         known = KNOWN.get((RENAMED.get(module, module), name))
@@ -56,40 +57,50 @@ class _PlainUnpickler(pickle._Unpickler):
         (length,) = struct.unpack("<Q", self.read(8))
         self.append(bytearray(self.read(length)))
 
+    def load_build(self) -> None:
+        state, target = self.stack.pop(), self.stack[-1]
+        if isinstance(target, _ArrayType):
+            target.dtype = target.dtype.newbyteorder(state[1])
+        elif type(target) is np.ndarray:
+            _fill_array(target, *state)
+        else:
+            raise pickle.UnpicklingError(f"refused to set the state of a {type(target).__name__}")
+
     dispatch: ClassVar[dict[int, Callable[..., None]]] = {
         **pickle._Unpickler.dispatch,
         pickle.BYTEARRAY8[0]: load_bytearray8,
+        pickle.BUILD[0]: load_build,
     }
 
 
 class _ArrayType:
-    """Stands for a dtype while a file is read; of the state only the byte order is used."""
+    """Stands for a dtype while a file is read."""
 
     def __init__(self, code: str) -> None:
         if TYPE_CODE.fullmatch(code) is None:
             raise pickle.UnpicklingError(f"refused an array of type {code!r}")
         self.dtype = np.dtype(code)
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.dtype = self.dtype.newbyteorder(state[1])
-
-
-class _Array(np.ndarray[Any, Any]):
-    """An array that takes its type from an `_ArrayType`."""
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        _, shape, kind, is_fortran, content = state
-        if isinstance(content, list) and len(content) != math.prod(shape):  # numpy does not look
-            raise pickle.UnpicklingError(f"an array {shape} of {len(content)} objects")
-        super().__setstate__((1, shape, kind.dtype, is_fortran, content))
-
 
 def _make_type(code: str, align: bool = False, copy: bool = False) -> _ArrayType:
     return _ArrayType(code)
 
 
-def _make_array(kind: object, shape: object, code: object) -> _Array:
-    return np.empty(0).view(_Array)
+def _make_array(kind: object, shape: object, code: object) -> NDArray[Any]:
+    return np.empty(0)
+
+
+def _fill_array(
+    array: NDArray[Any],
+    version: int,
+    shape: tuple[int, ...],
+    kind: _ArrayType,
+    is_fortran: bool,
+    content: Any,
+) -> None:
+    if isinstance(content, list) and len(content) != math.prod(shape):  # numpy does not look
+        raise pickle.UnpicklingError(f"an array {shape} of {len(content)} objects")
+    array.__setstate__((1, shape, kind.dtype, is_fortran, content))  # type: ignore[arg-type]
 
 
 def _make_array_of(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,9 +101,6 @@ def to_image_points(
     scaled: the image's middle is the origin and its edges are at -1 and 1, y downwards; pixels: as
     they are. Scores stay as they are, and points without position and score stay zero.
     """
-    if coordinates not in get_args(Coordinates):
-        known = ", ".join(get_args(Coordinates))
-        raise ValueError(f"coordinates must be one of {known}, got {coordinates!r}")
     _check_shape(annotation, (num_joints, 2))
     scores = _scores(annotation)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later on

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.dataset import DatasetSource
 from data.hrnet import GYM99, KINETICS_HRNET, NTU60_HRNET
 from data.store import prepare
 from tests.data.pyskl_files import make_annotation, make_file, write_file
@@ -61,3 +62,11 @@ def test_an_ntu_name_that_is_not_of_the_label_is_refused(
 
     with pytest.raises(ValueError, match=rf"clip {name}: the name must be .* {label + 1} of"):
         load_all(NTU60_HRNET.scan(path))
+
+
+@pytest.mark.parametrize("source", [GYM99, KINETICS_HRNET, NTU60_HRNET])
+def test_unknown_coordinates_are_refused_before_any_file_is_read(
+    tmp_path: Path, source: DatasetSource
+) -> None:
+    with pytest.raises(ValueError, match="one of scaled, pixels, got 'metres'"):
+        source.scan(tmp_path / "missing", coordinates="metres")

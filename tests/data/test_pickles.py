@@ -45,6 +45,7 @@ def assert_same(found: object, expected: object) -> None:
         for one, other in zip(found, expected, strict=True):
             assert_same(one, other)
     elif isinstance(expected, np.ndarray):
+        assert type(found) is np.ndarray
         assert found.dtype.newbyteorder("=") == expected.dtype.newbyteorder("=")
         np.testing.assert_array_equal(found, expected)
     else:
@@ -157,6 +158,15 @@ def test_bytes_never_become_object_pointers(tmp_path: Path) -> None:
     )
 
     with pytest.raises(ValueError, match="not a pickle of plain data: TypeError"):
+        read_plain_pickle(path)
+
+
+@pytest.mark.parametrize("target", ["numpy\ndtype", "builtins\nset", "_codecs\nencode"])
+def test_the_state_of_what_is_no_array_cannot_be_set(tmp_path: Path, target: str) -> None:
+    path = tmp_path / "clips.pkl"
+    path.write_bytes(b"\x80\x02c" + target.encode() + b"\nN}X\x01\x00\x00\x00aK\x01s\x86b.")
+
+    with pytest.raises(ValueError, match="refused to set the state of a "):
         read_plain_pickle(path)
 
 

@@ -192,11 +192,6 @@ def test_scaling_needs_the_size_of_the_image(image: object) -> None:
         to_points(make_annotation("a", img_shape=image), persons=1, coordinates="scaled")
 
 
-def test_unknown_coordinates_are_refused() -> None:
-    with pytest.raises(ValueError, match="one of scaled, pixels, got 'metres'"):
-        to_points(make_annotation("a"), persons=1, coordinates="metres")
-
-
 def test_a_folder_without_pickles_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no files \*\.pkl"):
         scan_pyskl(tmp_path / "missing", one_person)
