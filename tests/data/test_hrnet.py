@@ -54,6 +54,15 @@ def test_ntu_clips_have_the_numbers_of_their_names(tmp_path: Path) -> None:
     assert clip.skeleton.shape == (3, 2, 17, 3)
 
 
+def test_the_parts_of_an_ntu_file_do_not_count(tmp_path: Path) -> None:
+    annotation = make_annotation("S017C003P020R002A060", 59)
+    write_file(tmp_path / "ntu60_xsub_train.pkl", [annotation])
+
+    (clip,) = load_all(NTU60_HRNET.scan(tmp_path))
+
+    assert clip.part == ""
+
+
 @pytest.mark.parametrize(("name", "label"), [("S017C003P020R002A060", 58), ("vault", 0)])
 def test_an_ntu_name_that_is_not_of_the_label_is_refused(
     tmp_path: Path, name: str, label: int
