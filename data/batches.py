@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from data.dataset import DatasetInfo, FloatArray, IntArray
+from data.noise import Noise, present_joints
 from data.store import ArrayStore
 from data.streams import to_stream
 from data.transform import (
     ClipTransform,
     Frames,
-    Normalization,
     draw,
     epoch_generator,
     linear_maps,
@@ -63,6 +63,7 @@ class ClipBatches:
 
     In training the order and every draw are a function of (seed, epoch) alone and each clip comes
     `repeat` times an epoch; in evaluation the clips come once, in order, without augmentation.
+    `test` says that the clips are those of the test split (`noise_split`).
     Raises ValueError for no clips, a batch size below 1, `repeat` or `drop_last` in evaluation, an
     epoch without a batch, and rotation of other than three channels.
     """
@@ -79,6 +80,7 @@ class ClipBatches:
         train: bool,
         repeat: int = 1,
         drop_last: bool = False,
+        test: bool = False,
     ) -> None:
         _check_sizes(len(clips), batch_size, train, repeat, drop_last)
         if any(transform.rotation_deg) and store.info.num_channels != 3:
@@ -93,7 +95,7 @@ class ClipBatches:
         self._starts = torch.from_numpy(starts)
         self._clips = torch.tensor(clips, device=device)
         self._labels = torch.from_numpy(store.labels[clips]).to(device)
-        frames, has_person = _load_frames(store, clips, transform.normalize)
+        frames, has_person = _load_frames(store, clips, transform, test)
         self._flat = frames.to(device)
         self._has_person = None if has_person.all() else has_person.to(device)
         self._evaluation_plan = None if train else self._plan(None)
@@ -183,24 +185,43 @@ def _check_sizes(
 
 
 def _load_frames(
-    store: ArrayStore, clips: IntArray, normalize: Normalization
+    store: ArrayStore, clips: IntArray, transform: ClipTransform, test: bool
 ) -> tuple[Tensor, Tensor]:
     """The frames of the clips and their presence, (F, C + 1, V, M), and whether each clip has each
     person, (n, M), on the CPU."""
     begins, ends = store.offsets[clips], store.offsets[clips + 1]
     spans = zip(begins, ends, strict=True)
     frames = np.concatenate([store.frames[begin:end] for begin, end in spans])
-    present = (frames != 0).any(axis=-1, keepdims=True)
+    present = present_joints(frames)
     lengths = ends - begins
     has_person = np.logical_or.reduceat(present.any(axis=(2, 3)), np.cumsum(lengths) - lengths)
-    if normalize == "center_frames":
+    if transform.noise and transform.noise_split in ("both", "test" if test else "train"):
+        _lose_values(store, clips, frames, transform)
+    if transform.normalize == "center_frames":
         frames -= frames[:, :1, store.info.origin_joint, None] * present
-    elif normalize != "none":
+    elif transform.normalize != "none":
         origins = _find_origins(frames, present, lengths, store.info)
         frames -= np.repeat(origins, lengths, axis=0)[:, None, None] * present
     marked = np.concatenate([frames, present.astype(np.float32)], axis=-1)
     channels_first = np.ascontiguousarray(marked.transpose(0, 3, 2, 1))
     return torch.from_numpy(channels_first), torch.from_numpy(has_person)
+
+
+def _lose_values(
+    store: ArrayStore, clips: IntArray, frames: FloatArray, transform: ClipTransform
+) -> None:
+    """Set the lost values of the clips' frames (F, M, V, C) to zero, in place."""
+    noise = Noise(
+        store,
+        share=transform.noise,
+        granularity=transform.noise_granularity,
+        seed=transform.noise_seed,
+    )
+    start = 0
+    for clip in clips.tolist():
+        stored = store.frames[store.offsets[clip] : store.offsets[clip + 1]]
+        frames[start : start + len(stored)][noise.lost(clip, stored)] = 0
+        start += len(stored)
 
 
 def _find_origins(

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data.noise import Granularity, NoiseSplit
 from data.streams import Stream
 
 Normalization = Literal["center", "center_frames", "minmax", "none"]
@@ -43,6 +44,12 @@ class ClipTransform:
         coordinate axis is mapped to [-1, 1] over all present joints of the whole clip (CTR-GCN on
         NW-UCLA). An axis without extent becomes 0. Absent (all-zero) joints stay zero under every
         choice.
+    noise
+        Share of the stored values that is set to zero before anything else is done, the same in
+        every epoch and for every model and `seed` (MDR-GCN, table IV). What is lost is decided by
+        `noise_seed` and `noise_granularity` (`data.noise.Noise`); it is not absent but wrong:
+        centring moves it away from zero. `noise_split` says where values are lost: in the clips
+        for training and validation, in those of the test, or in both.
     """
 
     stream: Stream = "joint"
@@ -54,6 +61,10 @@ class ClipTransform:
     rotation_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
     scale: tuple[float, float] = (1.0, 1.0)
     normalize: Normalization = "center"
+    noise: float = 0.0
+    noise_granularity: Granularity = "joint"
+    noise_split: NoiseSplit = "both"
+    noise_seed: int = 0
 
     def __post_init__(self) -> None:
         self._check_choices()
@@ -70,12 +81,18 @@ class ClipTransform:
             raise ValueError(f"rotation_deg must be 3 angles in 0..180, got {self.rotation_deg}")
         if len(self.scale) != 2 or not 0 < self.scale[0] <= self.scale[1] < math.inf:
             raise ValueError(f"scale must be 0 < low <= high, got {self.scale}")
+        if not 0 <= self.noise <= 1:
+            raise ValueError(f"noise must be a share in 0..1, got {self.noise}")
+        if self.noise_seed < 0:
+            raise ValueError(f"noise_seed must be at least 0, got {self.noise_seed}")
 
     def _check_choices(self) -> None:
         choices = {
             "stream": get_args(Stream),
             "sampling": ("crop_resize", "random_frames"),
             "normalize": get_args(Normalization),
+            "noise_granularity": get_args(Granularity),
+            "noise_split": get_args(NoiseSplit),
         }
         for field, known in choices.items():
             value = getattr(self, field)

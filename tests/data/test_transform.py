@@ -34,6 +34,11 @@ LENGTHS = torch.tensor([1, 2, 7, 40, 64, 65, 201])
         ("scale", (0.0, 1.0)),
         ("scale", (2.0, 1.0)),
         ("scale", (1.0, float("inf"))),
+        ("noise", -0.1),
+        ("noise", float("nan")),
+        ("noise_granularity", "bone"),
+        ("noise_split", "val"),
+        ("noise_seed", -1),
     ],
 )
 def test_an_option_out_of_range_is_refused_with_its_value(option: str, value: object) -> None:
