@@ -21,8 +21,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from data import DATASETS
 from data.batches import ClipBatches, ClipTransform
+from data.draws import Draws, draw, epoch_generator
 from data.store import ArrayStore, ensure_store
-from data.transform import Draws, draw, epoch_generator
 from tests.data.per_sample import transform_clip
 
 SEED = 0
@@ -57,7 +57,9 @@ class PlannedClips(Dataset):
     def plan(self, epoch: int) -> None:
         generator = epoch_generator(SEED, epoch)
         self._order = torch.randperm(len(self._frames), generator=generator).numpy()
-        self._draws = draw(len(self._frames), self._transform.clip_len, generator)
+        self._draws = draw(
+            len(self._frames), self._transform.clip_len, self._store.info.num_joints, generator
+        )
 
     def __len__(self) -> int:
         return len(self._order)
