@@ -50,8 +50,9 @@ def compose(taken: Taken, plan: Plan, transform: ClipTransform, info: DatasetInf
     if plan.kept is not None:
         y.mul_(plan.kept)
     hops, has_score = transform.bone_hops, info.has_score
+    y = y.movedim(2, 4)
     y = to_stream(y, transform.stream, info.edges, hops=hops, has_score=has_score)
-    return y.permute(0, 1, 3, 4, 2).contiguous()
+    return y.contiguous()
 
 
 def apply_maps(maps: Tensor, x: Tensor) -> Tensor:

@@ -91,18 +91,18 @@ def _pick_frames(lengths: Tensor, clip_len: int, draws: Draws | None) -> Tensor:
 
 def _pick_in_segments(lengths: Tensor, clip_len: int, draws: Draws | None) -> Tensor:
     within = 0.5 if draws is None else draws.frames
-    frames = (torch.arange(clip_len) + within) * (lengths[:, None] / clip_len).double()
+    frames = (torch.arange(clip_len).double() + within) * lengths[:, None] / clip_len
     return torch.minimum(frames.floor().long(), lengths[:, None] - 1)
 
 
 def _window(lengths: Tensor, clip_len: int, draws: Draws | None) -> Frames:
     free = (clip_len - lengths).clamp(min=0)
-    stride = (lengths / clip_len).double().clamp(min=1)
+    stride = (lengths // clip_len).clamp(min=1)
     drawn = torch.zeros(len(lengths), dtype=torch.float64) if draws is None else draws.start
     before = (drawn * (free + 1)).floor().long()
-    begin = torch.where(lengths > clip_len, (drawn * (stride.floor() + 1)).floor(), 0)
+    begin = torch.where(lengths > clip_len, (drawn * (stride + 1)).floor().long(), 0)
     steps = torch.arange(clip_len) - before[:, None]
     inside = (steps >= 0) & (steps < lengths[:, None])
-    frames = (begin[:, None] + steps * stride[:, None]).floor().long()
+    frames = begin[:, None] + steps * lengths.clamp(min=clip_len)[:, None] // clip_len
     low = torch.minimum(frames.clamp(min=0), lengths[:, None] - 1)
     return Frames(low[..., None], inside=None if inside.all() else inside)

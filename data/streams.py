@@ -1,7 +1,8 @@
 """The four streams of a skeleton sequence (2s-AGCN, Shi et al., CVPR 2019; MS-AAGCN).
 
-Tensors are (N, C, M, T, V): batch, channels, persons, frames, joints; edges are (child, parent).
-Where the last channel is a confidence, a difference has the mean of its two ends'.
+Tensors are (N, C, T, V, M): batch, channels, frames, joints, persons; edges are (child, parent).
+Where the last channel is a confidence, a difference has the mean of its two ends'. The arithmetic
+runs with joints side by side, (N, C, M, T, V).
 """
 
 from __future__ import annotations
@@ -18,16 +19,20 @@ Edges = tuple[tuple[int, int], ...]
 def to_stream(
     x: Tensor, stream: Stream, edges: Edges, *, hops: int = 1, has_score: bool = False
 ) -> Tensor:
-    """The stream of joint positions x; same shape."""
+    """The stream of joint positions x; same shape.
+
+    A bone is a joint minus its ancestor `hops` edges up, or the root; zero at the root. Motion is
+    x[t + 1] - x[t]; the last frame is zero.
+    """
+    x = x.movedim(4, 2)
     if stream in ("bone", "bone_motion"):
-        x = to_bone(x, edges, hops=hops, has_score=has_score)
+        x = _bone(x, edges, hops=hops, has_score=has_score)
     if stream in ("joint_motion", "bone_motion"):
-        x = to_motion(x, has_score=has_score)
-    return x
+        x = _motion(x, has_score=has_score)
+    return x.movedim(2, 4)
 
 
-def to_bone(x: Tensor, edges: Edges, *, hops: int = 1, has_score: bool = False) -> Tensor:
-    """Joint minus its ancestor `hops` edges up, or the root; zero at the root."""
+def _bone(x: Tensor, edges: Edges, *, hops: int, has_score: bool) -> Tensor:
     begins = ancestors(x.shape[-1], edges, hops)
     begin = x.gather(-1, torch.tensor(begins, device=x.device).expand(x.shape))
     bone = x - begin
@@ -36,8 +41,7 @@ def to_bone(x: Tensor, edges: Edges, *, hops: int = 1, has_score: bool = False) 
     return bone
 
 
-def to_motion(x: Tensor, *, has_score: bool = False) -> Tensor:
-    """x[t + 1] - x[t]; the last frame is zero."""
+def _motion(x: Tensor, *, has_score: bool) -> Tensor:
     now, after = x[..., :-1, :], x[..., 1:, :]
     motion = torch.empty_like(x)
     torch.sub(after, now, out=motion[..., :-1, :])

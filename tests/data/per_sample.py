@@ -134,9 +134,8 @@ def _window(x: np.ndarray, clip_len: int, draws: Draws | None, row: int) -> np.n
         first = int(drawn * (clip_len - len(x) + 1))
         window[first : first + len(x)] = x
         return window
-    step = len(x) / clip_len
-    begin = int(drawn * (int(step) + 1))
-    return x[[min(int(begin + k * step), len(x) - 1) for k in range(clip_len)]]
+    begin = int(drawn * (len(x) // clip_len + 1))
+    return x[[min(begin + k * len(x) // clip_len, len(x) - 1) for k in range(clip_len)]]
 
 
 def _crop(length: int, transform: ClipTransform, draws: Draws | None, row: int) -> tuple[int, int]:
