@@ -27,7 +27,7 @@ from data.transform import ClipTransform
 
 __all__ = ["Batch", "ClipBatches", "ClipTransform"]
 
-PLANNED_CLIPS = 2048
+PLANNED_CLIPS = 512
 """About so many clips of an epoch are planned at a time."""
 
 KEPT_SHARE = 4
