@@ -25,8 +25,8 @@ UPLOADED_FRAMES = 2**16
 
 
 class Poses(NamedTuple):
-    """x (n, T, M, V, C) float32 as stored, but lost values are zero; present (n, T, M, V) bool, or
-    None where no clip ever lacks a joint."""
+    """x (n, T, M, V, C) float32 as stored, but lost values are zero; present (n, T, M, V) uint8, 1
+    or 0, or None where no clip ever lacks a joint."""
 
     x: Tensor
     present: Tensor | None
@@ -91,7 +91,7 @@ class MappedFrames:
         rows = bodies.numpy()
         x = np.take(self._bodies, rows, axis=0).astype(np.float32, copy=False)
         if self._lost is not None:
-            x[self._lost.take(rows)] = 0
+            x[self._lost.take(rows).view(np.bool_)] = 0
         present = None if self._complete else torch.from_numpy(self._present.take(rows))
         return Poses(torch.from_numpy(x).view(*rows.shape, *self.shape[1:]), present)
 
@@ -154,7 +154,7 @@ class DeviceFrames:
 
 
 class _Bits:
-    """A table of booleans (rows, width), eight to a byte."""
+    """A table (rows, width) of ones and zeros, eight to a byte."""
 
     def __init__(self, num_rows: int, width: int) -> None:
         self._packed = np.zeros((num_rows, -(-width // 8)), dtype=np.uint8)
@@ -163,9 +163,9 @@ class _Bits:
     def put(self, rows: slice, values: NDArray[np.bool_]) -> None:
         self._packed[rows] = np.packbits(values.reshape(-1, self._width), axis=1)
 
-    def take(self, rows: IntArray) -> NDArray[np.bool_]:
+    def take(self, rows: IntArray) -> NDArray[np.uint8]:
         packed = np.take(self._packed, rows.reshape(-1), axis=0)
-        values = np.unpackbits(packed, axis=1, count=self._width).view(np.bool_)
+        values = np.unpackbits(packed, axis=1, count=self._width)
         return values.reshape(*rows.shape, self._width)
 
 
