@@ -1,37 +1,37 @@
-"""Batches of clips made on the device.
+"""Batches of clips, made by tensor operations over a whole batch.
 
-The clips of a split live on the device as ragged frames; cutting, resizing, rotation, scaling,
-normalisation and the stream are tensor operations over a whole batch.
+Frames that fit are kept on the device (on the CPU they are taken from the store's memory map);
+others are streamed: threads take them from the map, two batches ahead. What follows is the same.
 
-Shapes: N batch, C channels, T = clip_len, V joints, M persons; F frames of all clips together,
-P frames of the batch's longest clip. Frames carry one more channel, 1 for a present joint and 0
-for an absent one, so that a clip's transform is one (C, C + 1) matrix and absent joints stay zero.
+Shapes: N batch, C channels, T = clip_len, V joints, M persons.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from data.dataset import DatasetInfo, FloatArray, IntArray
+from data.compose import Taken, compose
+from data.dataset import IntArray
+from data.draws import draw, epoch_generator
+from data.frames import DeviceFrames, MappedFrames
+from data.noise import Noise
+from data.plan import Plan, make_plan
+from data.prefetch import prefetched
 from data.store import ArrayStore
-from data.streams import to_stream
-from data.transform import (
-    ClipTransform,
-    Frames,
-    Normalization,
-    draw,
-    epoch_generator,
-    linear_maps,
-    sample_frames,
-)
+from data.transform import ClipTransform
 
 __all__ = ["Batch", "ClipBatches", "ClipTransform"]
+
+PLANNED_CLIPS = 512
+"""About so many clips of an epoch are planned at a time."""
+
+KEPT_SHARE = 4
+"""By default frames are kept where they need at most one part in so many of the memory."""
 
 
 class Batch(NamedTuple):
@@ -47,24 +47,16 @@ class Batch(NamedTuple):
     present: Tensor | None
 
 
-class EpochPlan(NamedTuple):
-    """The order of an epoch and what happens to each clip in it; n = clips * repeat.
-
-    order (n,) on the CPU: places in the split. Frames and maps (n, ...) on the device.
-    """
-
-    order: Tensor
-    frames: Frames
-    maps: Tensor
-
-
 class ClipBatches:
     """The batches of some clips of a store, epoch after epoch.
 
     In training the order and every draw are a function of (seed, epoch) alone and each clip comes
     `repeat` times an epoch; in evaluation the clips come once, in order, without augmentation.
+    `test` says that the clips are those of the test split (`noise_split`). `budget` is how many
+    bytes of frames may be kept on the device, by default a quarter of what is free there; the
+    batches are the same either way.
     Raises ValueError for no clips, a batch size below 1, `repeat` or `drop_last` in evaluation, an
-    epoch without a batch, and rotation of other than three channels.
+    epoch without a batch, and a transform that the data set does not allow.
     """
 
     def __init__(
@@ -79,89 +71,97 @@ class ClipBatches:
         train: bool,
         repeat: int = 1,
         drop_last: bool = False,
+        test: bool = False,
+        budget: int | None = None,
     ) -> None:
         _check_sizes(len(clips), batch_size, train, repeat, drop_last)
-        if any(transform.rotation_deg) and store.info.num_channels != 3:
-            raise ValueError(f"rotation needs 3 channels, got {store.info.num_channels}")
+        transform.check_against(store.info)
         self._transform, self._info = transform, store.info
         self._batch_size, self._drop_last = batch_size, drop_last
         self._seed, self._train, self._repeat = seed, train, repeat
         self._device = device
-        lengths = np.diff(store.offsets)[clips]
-        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-        self._lengths = torch.from_numpy(lengths)
-        self._starts = torch.from_numpy(starts)
-        self._clips = torch.tensor(clips, device=device)
+        mapped = MappedFrames(
+            store,
+            clips,
+            _noise(store, transform, test),
+            with_extremes=transform.normalize == "minmax",
+        )
+        budget = _default_budget(device) if budget is None else budget
+        self._streamed = mapped.num_bytes > budget
+        self._pinned = self._streamed and device.type == "cuda"
+        on_cpu = self._streamed or device.type == "cpu"
+        self._source = mapped if on_cpu else DeviceFrames(mapped, device)
+        self._clips = torch.from_numpy(clips).to(device)
         self._labels = torch.from_numpy(store.labels[clips]).to(device)
-        frames, has_person = _load_frames(store, clips, transform.normalize)
-        self._flat = frames.to(device)
+        has_person = mapped.facts.body_lengths > 0
         self._has_person = None if has_person.all() else has_person.to(device)
-        self._evaluation_plan = None if train else self._plan(None)
 
     def __len__(self) -> int:
-        num_clips = len(self._lengths) * self._repeat
-        whole, rest = divmod(num_clips, self._batch_size)
+        whole, rest = divmod(self._num_clips, self._batch_size)
         return whole if self._drop_last or rest == 0 else whole + 1
+
+    @property
+    def _num_clips(self) -> int:
+        """Of an epoch."""
+        return len(self._clips) * self._repeat
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of an epoch, 0-based."""
-        plan = self._evaluation_plan or self._plan(epoch)
-        for number in range(len(self)):
-            first = number * self._batch_size
-            yield self._batch(plan, slice(first, first + self._batch_size))
+        plans = self._plans(epoch)
+        taken = prefetched(self._take, plans) if self._streamed else map(self._take, plans)
+        for plan, poses in taken:
+            yield self._batch(plan, poses.to(self._device))
 
-    def _plan(self, epoch: int | None) -> EpochPlan:
-        """The plan of a training epoch, or of evaluation (None)."""
-        draws, order = None, torch.arange(len(self._lengths))
-        if epoch is not None:
+    def _plans(self, epoch: int) -> Iterator[Plan]:
+        """The plan of every batch."""
+        order, draws = torch.arange(len(self._clips)), None
+        if self._train:
             generator = epoch_generator(self._seed, epoch)
-            num_clips = len(self._lengths) * self._repeat
-            order = torch.randperm(num_clips, generator=generator) % len(self._lengths)
-            draws = draw(num_clips, self._transform.clip_len, generator)
-        low, high, weight = sample_frames(self._lengths[order], self._transform, draws)
-        starts = self._starts[order, None]
-        maps = linear_maps(len(order), self._info.num_channels, self._transform, draws)
-        frames = Frames(
-            low=(starts + low).to(self._device),
-            high=(starts + high).to(self._device),
-            weight=None if weight is None else weight.to(self._device),
-        )
-        return EpochPlan(order, frames, maps.to(self._device))
+            order = torch.randperm(self._num_clips, generator=generator) % len(self._clips)
+            sizes = self._transform.clip_len, self._info.num_joints
+            draws = draw(self._num_clips, *sizes, generator)
+        batches_planned = max(1, PLANNED_CLIPS // self._batch_size)
+        for first in range(0, len(self), batches_planned):
+            begin = first * self._batch_size
+            part = slice(begin, begin + batches_planned * self._batch_size)
+            some = None if draws is None else draws.of(part)
+            plan = make_plan(
+                order[part], self._source, self._transform, self._info, some, self._device
+            )
+            for number in range(min(batches_planned, len(self) - first)):
+                begin = number * self._batch_size
+                yield plan.of(slice(begin, begin + self._batch_size))
 
-    def _batch(self, plan: EpochPlan, part: slice) -> Batch:
-        order = plan.order[part]
-        clips = order.to(self._device)
-        x = self._sampled(plan.frames, part)
-        maps = plan.maps[part]
-        offset = torch.zeros_like(maps[:, :, :1])
-        if self._transform.normalize == "minmax":
-            maps, offset = self._to_unit_range(order, maps)
-        x = _apply(torch.cat([maps, offset], dim=2), x).contiguous()
-        x = to_stream(x, self._transform.stream, self._info.edges)
-        present = None if self._has_person is None else self._has_person[clips]
-        return Batch(x, self._labels[clips], self._clips[clips], present)
+    def _take(self, plan: Plan) -> tuple[Plan, Taken]:
+        """A plan with the poses it needs; called in threads where frames are streamed."""
+        high = None if plan.high is None else self._source.take(plan.high)
+        taken = Taken(self._source.take(plan.low), high)
+        return plan, taken.pinned() if self._pinned else taken
 
-    def _sampled(self, frames: Frames, part: slice) -> Tensor:
-        """The output frames before their map, (N, C + 1, T, V, M)."""
-        x = self._flat[frames.low[part]]
-        if frames.weight is not None:
-            x = x.lerp(self._flat[frames.high[part]], frames.weight[part, :, None, None, None])
-        return x.transpose(1, 2)
+    def _batch(self, plan: Plan, poses: Taken) -> Batch:
+        x = compose(poses, plan, self._transform, self._info)
+        places = plan.places.to(self._device)
+        present = None if self._has_person is None else self._has_person[places]
+        return Batch(x, self._labels[places], self._clips[places], present)
 
-    def _to_unit_range(self, order: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """The maps and offsets (N, C, 1) that end in [-1, 1] on every axis of the whole clip."""
-        lengths = self._lengths[order, None]
-        # A shorter clip repeats its last frame: that leaves its extremes as they are.
-        places = torch.minimum(torch.arange(int(lengths.max())), lengths - 1)
-        frames = self._flat[(self._starts[order, None] + places).to(self._device)].transpose(1, 2)
-        mapped = _apply(maps, frames)
-        absent = frames[:, -1:] == 0
-        lowest = mapped.masked_fill(absent, torch.inf).amin(dim=(2, 3, 4))
-        highest = mapped.masked_fill(absent, -torch.inf).amax(dim=(2, 3, 4))
-        extended = highest > lowest
-        factor = torch.where(extended, 2 / (highest - lowest), 0.0)
-        offset = torch.where(extended, -1 - factor * lowest, 0.0)
-        return factor[:, :, None] * maps, offset[:, :, None]
+
+def _noise(store: ArrayStore, transform: ClipTransform, test: bool) -> Noise | None:
+    """What the clips have lost, if they are in a split with noise."""
+    if not transform.noise or transform.noise_split == ("train" if test else "test"):
+        return None
+    return Noise(
+        store,
+        share=transform.noise,
+        granularity=transform.noise_granularity,
+        seed=transform.noise_seed,
+    )
+
+
+def _default_budget(device: torch.device) -> int:
+    """Bytes; on the CPU of the machine's memory, where the pages of the map are kept."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] // KEPT_SHARE
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // KEPT_SHARE
 
 
 def _check_sizes(
@@ -180,49 +180,3 @@ def _check_sizes(
         raise ValueError(
             f"drop_last leaves no batch: {num_clips} clips * repeat {repeat} < {batch_size}"
         )
-
-
-def _load_frames(
-    store: ArrayStore, clips: IntArray, normalize: Normalization
-) -> tuple[Tensor, Tensor]:
-    """The frames of the clips and their presence, (F, C + 1, V, M), and whether each clip has each
-    person, (n, M), on the CPU."""
-    begins, ends = store.offsets[clips], store.offsets[clips + 1]
-    spans = zip(begins, ends, strict=True)
-    frames = np.concatenate([store.frames[begin:end] for begin, end in spans])
-    present = (frames != 0).any(axis=-1, keepdims=True)
-    lengths = ends - begins
-    has_person = np.logical_or.reduceat(present.any(axis=(2, 3)), np.cumsum(lengths) - lengths)
-    if normalize == "center_frames":
-        frames -= frames[:, :1, store.info.origin_joint, None] * present
-    elif normalize != "none":
-        origins = _find_origins(frames, present, lengths, store.info)
-        frames -= np.repeat(origins, lengths, axis=0)[:, None, None] * present
-    marked = np.concatenate([frames, present.astype(np.float32)], axis=-1)
-    channels_first = np.ascontiguousarray(marked.transpose(0, 3, 2, 1))
-    return torch.from_numpy(channels_first), torch.from_numpy(has_person)
-
-
-def _find_origins(
-    frames: FloatArray, present: NDArray[np.bool_], lengths: IntArray, info: DatasetInfo
-) -> FloatArray:
-    """Every clip's origin (n, C): person 0's origin joint in the first frame that has it, or 0."""
-    starts = np.cumsum(lengths) - lengths
-    has_origin = present[:, 0, info.origin_joint, 0]
-    candidates = np.where(has_origin, np.arange(len(frames)), len(frames))
-    firsts = np.minimum.reduceat(candidates, starts)
-    found = firsts < starts + lengths
-    origins = frames[np.where(found, firsts, starts), 0, info.origin_joint]
-    return np.where(found[:, None], origins, np.float32(0))
-
-
-def _apply(maps: Tensor, x: Tensor) -> Tensor:
-    """maps (N, C, D) times the first D channels of x (N, >= D, T, V, M).
-
-    A sum of products rather than a matrix product: TF32 must not reach the data.
-    """
-    columns = maps[..., None, None, None].unbind(dim=2)
-    y = columns[0] * x[:, :1]
-    for channel, column in enumerate(columns[1:], start=1):
-        y = y.addcmul(column, x[:, channel : channel + 1])
-    return y

@@ -1,37 +1,62 @@
 """The four streams of a skeleton sequence (2s-AGCN, Shi et al., CVPR 2019; MS-AAGCN).
 
 Tensors are (N, C, T, V, M): batch, channels, frames, joints, persons; edges are (child, parent).
+Where the last channel is a confidence, a difference has the mean of its two ends'. The arithmetic
+runs with joints side by side, (N, C, M, T, V).
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 Edges = tuple[tuple[int, int], ...]
 
 
-def to_stream(x: Tensor, stream: Stream, edges: Edges) -> Tensor:
-    """The stream of joint positions x; same shape."""
+def to_stream(
+    x: Tensor, stream: Stream, edges: Edges, *, hops: int = 1, has_score: bool = False
+) -> Tensor:
+    """The stream of joint positions x; same shape.
+
+    A bone is a joint minus its ancestor `hops` edges up, or the root; zero at the root. Motion is
+    x[t + 1] - x[t]; the last frame is zero.
+    """
+    x = x.movedim(4, 2)
     if stream in ("bone", "bone_motion"):
-        x = to_bone(x, edges)
+        x = _bone(x, edges, hops=hops, has_score=has_score)
     if stream in ("joint_motion", "bone_motion"):
-        x = to_motion(x)
-    return x
+        x = _motion(x, has_score=has_score)
+    return x.movedim(2, 4)
 
 
-def to_bone(x: Tensor, edges: Edges) -> Tensor:
-    """child - parent at every child; zero at a joint without a parent."""
-    parents = list(range(x.shape[3]))
+def _bone(x: Tensor, edges: Edges, *, hops: int, has_score: bool) -> Tensor:
+    begins = ancestors(x.shape[-1], edges, hops)
+    begin = x.gather(-1, torch.tensor(begins, device=x.device).expand(x.shape))
+    bone = x - begin
+    if has_score:
+        bone[:, -1] = (x[:, -1] + begin[:, -1]) / 2
+    return bone
+
+
+def _motion(x: Tensor, *, has_score: bool) -> Tensor:
+    now, after = x[..., :-1, :], x[..., 1:, :]
+    motion = torch.empty_like(x)
+    torch.sub(after, now, out=motion[..., :-1, :])
+    if has_score:
+        motion[:, -1, :, :-1] = (after[:, -1] + now[:, -1]) / 2
+    motion[..., -1, :] = 0
+    return motion
+
+
+def ancestors(num_joints: int, edges: Edges, hops: int) -> list[int]:
+    """Of every joint the one `hops` edges nearer to the root, or the root."""
+    parents = list(range(num_joints))
     for child, parent in edges:
         parents[child] = parent
-    return x - x[:, :, :, parents]
-
-
-def to_motion(x: Tensor) -> Tensor:
-    """x[t + 1] - x[t]; the last frame is zero."""
-    motion = x.new_zeros(x.shape)
-    motion[:, :, :-1] = x[:, :, 1:] - x[:, :, :-1]
-    return motion
+    found = list(range(num_joints))
+    for _ in range(hops):
+        found = [parents[joint] for joint in found]
+    return found

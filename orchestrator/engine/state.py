@@ -108,6 +108,7 @@ def eval_batches(
         device=device,
         seed=config.seed,
         train=False,
+        test=split == "test",
     )
 
 

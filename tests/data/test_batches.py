@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from data.batches import Batch, ClipBatches, ClipTransform
+from data.draws import draw, epoch_generator
 from data.store import ArrayStore
-from data.transform import draw, epoch_generator
 from tests.data.per_sample import transform_clip
 from tests.data.stores import CHAIN, make_clip, make_pair_clip, make_store
 
@@ -50,7 +50,7 @@ def test_training_batches_equal_the_per_sample_pipeline(
     transform = replace(AUGMENTED, sampling=sampling, normalize=normalize, stream=stream)
     generator = epoch_generator(4, 2)
     torch.randperm(12, generator=generator)
-    draws = draw(12, 12, generator)
+    draws = draw(12, 12, CHAIN.num_joints, generator)
 
     found = joined(make_batches(store, transform, repeat=2), epoch=2)
 
@@ -330,7 +330,7 @@ def test_rotation_of_two_channels_is_refused(tmp_path: Path) -> None:
     flat = make_clip(3, 0, skeleton=make_clip(3, 0).skeleton[..., :2])
     store = make_store(tmp_path, [flat], replace(CHAIN, num_channels=2))
 
-    with pytest.raises(ValueError, match="rotation needs 3 channels, got 2"):
+    with pytest.raises(ValueError, match="rotation_deg about x and y must be 0 for 2 coordinates"):
         ClipBatches(store, np.array([0]), AUGMENTED, batch_size=1, device=CPU, seed=0, train=True)
 
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from data import DATASETS
 from data.fsd10 import FSD10, open_frames, scan_fsd10
-from data.store import prepare
+from data.preparation import prepare
 from tests.data.damage import Damage, damages, problem_with
 from tests.data.stores import load_all
 
@@ -61,7 +62,7 @@ def test_the_store_has_the_published_test_clips_and_every_tenth_of_a_class_as_va
     write_part(tmp_path / "raw", "train", make_frames(*[2] * 21), [4] * 10 + [5] * 11)
     write_part(tmp_path / "raw", "test", make_frames(2, 0), [4, 5])
 
-    store = prepare("fsd10", tmp_path / "raw", tmp_path)
+    store = prepare(DATASETS["fsd10"], tmp_path / "raw", tmp_path)
 
     assert store.names[store.split("split", "val")].tolist() == ["train009", "train019"]
     assert store.names[store.split("split", "test")].tolist() == ["test000"]
@@ -115,7 +116,7 @@ def test_an_unknown_label_and_a_coordinate_that_is_no_number_are_refused_with_th
     write_part(tmp_path / "raw", "test", make_frames(3), [0])
 
     with pytest.raises(ValueError, match=r"clip train000: (label must be in|coordinates must be)"):
-        prepare("fsd10", tmp_path / "raw", tmp_path)
+        prepare(DATASETS["fsd10"], tmp_path / "raw", tmp_path)
 
 
 @given(damage=damages)

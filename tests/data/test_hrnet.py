@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data import DATASETS
 from data.dataset import DatasetSource
 from data.hrnet import GYM99, KINETICS_HRNET, NTU60_HRNET
-from data.store import prepare
+from data.preparation import prepare
 from tests.data.pyskl_files import make_annotation, make_file, write_file
 from tests.data.stores import load_all
 
@@ -15,7 +16,7 @@ def test_fine_gym_is_prepared_with_the_file_s_val_as_test(tmp_path: Path) -> Non
     names = [str(annotation["frame_dir"]) for annotation in annotations]
     content = make_file(*annotations, make_annotation("val", 3), train=names, val=["val"])
 
-    store = prepare("gym99", write_file(tmp_path / "gym_hrnet.pkl", content), tmp_path)
+    store = prepare(DATASETS["gym99"], write_file(tmp_path / "gym_hrnet.pkl", content), tmp_path)
 
     splits = {split: store.names[store.split("split", split)] for split in ("val", "test")}
     assert {split: found.tolist() for split, found in splits.items()} == {

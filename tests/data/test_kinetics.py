@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data import DATASETS
 from data.kinetics import KINETICS, scan_kinetics
-from data.store import prepare
+from data.preparation import prepare
 from tests.data.damage import Damage, damages, problem_with
 from tests.data.stores import load_all
 
@@ -108,7 +109,7 @@ def test_clips_without_skeletons_are_skipped_with_the_reason(tmp_path: Path) -> 
     write_clip(tmp_path / "raw", "train", "c", [])
     write_clip(tmp_path / "raw", "val", "d", [make_frame(3)])
 
-    store = prepare("kinetics", tmp_path / "raw", tmp_path)
+    store = prepare(DATASETS["kinetics"], tmp_path / "raw", tmp_path)
 
     assert store.names.tolist() == ["a"]
     assert store.manifest["skipped"] == [
@@ -124,7 +125,7 @@ def test_the_published_val_is_test_and_every_twentieth_training_clip_val(tmp_pat
         write_clip(tmp_path / "raw", "train", name, [make_frame(0, make_person())])
     write_clip(tmp_path / "raw", "val", "other", [make_frame(0, make_person())])
 
-    store = prepare("kinetics", tmp_path / "raw", tmp_path)
+    store = prepare(DATASETS["kinetics"], tmp_path / "raw", tmp_path)
 
     assert store.names[store.split("split", "val")].tolist() == ["train19"]
     assert store.names[store.split("split", "test")].tolist() == ["other"]
@@ -174,7 +175,7 @@ def test_an_unknown_label_is_refused_with_the_clip(tmp_path: Path) -> None:
     write_clip(tmp_path / "raw", "val", "a", [make_frame(0, make_person())], label=400)
 
     with pytest.raises(ValueError, match=r"clip a: label must be in 0\.\.399, got 400"):
-        prepare("kinetics", tmp_path / "raw", tmp_path)
+        prepare(DATASETS["kinetics"], tmp_path / "raw", tmp_path)
 
 
 @pytest.mark.parametrize(

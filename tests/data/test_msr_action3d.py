@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from data import DATASETS
 from data.msr_action3d import ACTION_SETS, MSR_ACTION3D, scan_msr_action3d
-from data.store import prepare
+from data.preparation import prepare
 from tests.data.damage import Damage, damages, problem_with
 from tests.data.stores import clip_table, load_all
 
@@ -133,7 +134,7 @@ def test_a_clip_of_zeros_and_an_empty_file_are_skipped_with_the_reason(tmp_path:
     write_sequence(tmp_path / "raw", "a13_s09_e02", np.zeros((2, 20, 3)))
     write_sequence(tmp_path / "raw", "a13_s09_e03", make_frames(0))
 
-    store = prepare("msr_action3d", tmp_path / "raw", tmp_path)
+    store = prepare(DATASETS["msr_action3d"], tmp_path / "raw", tmp_path)
 
     assert store.names.tolist() == ["a13_s09_e01"]
     reasons = [skipped["reason"] for skipped in store.manifest["skipped"]]

@@ -105,7 +105,7 @@ def test_a_reader_without_options_says_so() -> None:
 
 
 def test_an_unknown_data_set_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"dataset must be one of synthetic, .*, got 'ntu'"):
+    with pytest.raises(ValueError, match=r"'ntu': unknown name; did you mean 'ntu60'"):
         call("data", "prepare", "ntu")
 
 

@@ -1,0 +1,142 @@
+"""From stored frames to the input of a model: centring, augmentation, normalisation, stream.
+
+Shapes: n clips, C channels, D of them coordinates, T frames, V joints, M persons. Joints lie side
+by side, (n, C, M, T, V), until the batch is done. `presence` is (n, 1, M, T, V): 1 for a present
+joint, 0 for an absent one, and between where two frames blend.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from data.dataset import DatasetInfo
+from data.frames import Poses
+from data.plan import Plan
+from data.streams import to_stream
+from data.transform import ClipTransform, num_coordinates
+
+
+class Taken(NamedTuple):
+    """The poses of a plan's bodies."""
+
+    low: Poses
+    high: Poses | None
+
+    def pinned(self) -> Taken:
+        return Taken._make(poses and poses.pinned() for poses in self)
+
+    def to(self, device: torch.device) -> Taken:
+        return Taken._make(poses and poses.to(device) for poses in self)
+
+
+def compose(taken: Taken, plan: Plan, transform: ClipTransform, info: DatasetInfo) -> Tensor:
+    """The model's input (n, C, T, V, M), contiguous; overwrites the low poses."""
+    x, presence = _centred(taken, plan, transform, info)
+    if plan.mirrored is not None:
+        swapped = _swapped_joints(info)
+        x = torch.where(plan.mirrored, x[..., swapped], x)
+        presence = torch.where(plan.mirrored, presence[..., swapped], presence)
+    y = apply_maps(plan.maps, x)
+    if plan.extremes is not None:
+        factor, offset = _unit_range(plan.maps, plan.extremes)
+        y.mul_(factor).addcmul_(offset, presence)
+    if plan.moves is not None:
+        y = _moved(y, plan.moves, presence, shifting=transform.normalize != "center_frames")
+    if info.has_score:
+        y = torch.cat([y, x[:, -1:]], dim=1)
+    if plan.kept is not None:
+        y.mul_(plan.kept)
+    hops, has_score = transform.bone_hops, info.has_score
+    y = y.movedim(2, 4)
+    y = to_stream(y, transform.stream, info.edges, hops=hops, has_score=has_score)
+    return y.contiguous()
+
+
+def apply_maps(maps: Tensor, x: Tensor) -> Tensor:
+    """maps (n, D, D) times the first D channels of x (n, >= D, M, T, V).
+
+    A sum of products rather than a matrix product: TF32 must not reach the data.
+    """
+    columns = maps[..., None, None, None].unbind(dim=2)
+    y = columns[0] * x[:, :1]
+    for channel, column in enumerate(columns[1:], start=1):
+        y.addcmul_(column, x[:, channel : channel + 1])
+    return y
+
+
+def _centred(
+    taken: Taken, plan: Plan, transform: ClipTransform, info: DatasetInfo
+) -> tuple[Tensor, Tensor]:
+    """The output frames (n, C, M, T, V) with their origin at zero, and their presence."""
+    ends = _weighted_ends(taken, plan)
+    presences = [_presence(poses, weight) for poses, weight in ends]
+    presence = presences[0] if len(presences) == 1 else presences[0] + presences[1]
+    if transform.normalize == "none":
+        origins = []
+    elif transform.normalize == "center_frames":
+        points = [_origins_of_frames(poses, info) for poses, _ in ends]
+        origins = list(zip(points, presences, strict=True))
+    else:
+        origins = [(plan.origins, presence)]
+    x = _blended(taken, plan).permute(0, 4, 2, 1, 3).contiguous()
+    if plan.inside is not None:
+        x.mul_(plan.inside)
+    coordinates = x[:, : num_coordinates(info)]
+    for origin, part in origins:
+        coordinates.addcmul_(origin, part, value=-1)
+    return x, presence
+
+
+def _weighted_ends(taken: Taken, plan: Plan) -> list[tuple[Poses, Tensor | None]]:
+    """What the output frames lie between, with the weight of each, (n, 1, 1, T, 1)."""
+    if taken.high is None or plan.weight is None:
+        return [(taken.low, plan.inside)]
+    return [(taken.low, 1 - plan.weight), (taken.high, plan.weight)]
+
+
+def _blended(taken: Taken, plan: Plan) -> Tensor:
+    """The output frames (n, T, M, V, C)."""
+    if taken.high is None or plan.weight is None:
+        return taken.low.x
+    return taken.low.x.lerp_(taken.high.x, plan.weight.permute(0, 3, 1, 2, 4))
+
+
+def _presence(poses: Poses, weight: Tensor | None) -> Tensor:
+    if poses.present is None:
+        return torch.ones((1,) * 5, device=poses.x.device) if weight is None else weight
+    presence = poses.present.transpose(1, 2)[:, None].contiguous().float()
+    return presence if weight is None else presence.mul_(weight)
+
+
+def _origins_of_frames(poses: Poses, info: DatasetInfo) -> Tensor:
+    """The first person's origin joint in every frame, (n, D, 1, T, 1)."""
+    origins = poses.x[:, :, 0, info.origin_joint, : num_coordinates(info)]
+    return origins.transpose(1, 2)[:, :, None, :, None].clone()
+
+
+def _swapped_joints(info: DatasetInfo) -> list[int]:
+    """Of every joint the one on the other side, or itself."""
+    swapped = list(range(info.num_joints))
+    for left, right in info.mirrored:
+        swapped[left], swapped[right] = right, left
+    return swapped
+
+
+def _unit_range(maps: Tensor, extremes: Tensor) -> tuple[Tensor, Tensor]:
+    """Factor and offset (n, D, 1, 1, 1) that bring every axis of the mapped clip to [-1, 1]."""
+    low, high = apply_maps(maps, extremes).aminmax(dim=-1, keepdim=True)
+    factor = torch.where(high > low, 2 / (high - low), 0.0)
+    return factor, torch.where(high > low, -1 - factor * low, 0.0)
+
+
+def _moved(y: Tensor, moves: Tensor, presence: Tensor, *, shifting: bool) -> Tensor:
+    """x and y turned, grown and, where present, shifted by `geometry.movements`."""
+    cos, sin, right, up = moves[:, :, None, None, :, None].unbind(1)
+    x_axis, y_axis, others = y[:, :1], y[:, 1:2], y[:, 2:]
+    moved = [cos * x_axis - sin * y_axis, sin * x_axis + cos * y_axis]
+    if shifting:
+        moved = [moved[0] + right * presence, moved[1] + up * presence]
+    return torch.cat([*moved, others], dim=1)
