@@ -13,10 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from data.skeleton_arrays import NUM_FIELDS, NUM_JOINTS, parse_at_once
+from data.skeleton_arrays import MOST_COUNT_DIGITS, NUM_FIELDS, NUM_JOINTS, parse_at_once
 
 JOINT = f"a joint of {NUM_FIELDS} fields"
-MOST_DIGITS = {"frames": 9, "bodies": 9, "joints": 9}
 LARGEST_ID = 2**64 - 1
 
 Point = tuple[float, float, float]
@@ -85,7 +84,7 @@ class _Lines:
 
     def count(self, what: str) -> int:
         line = self._take(f"the number of {what}")
-        if not line.strip().isdigit() or len(line.strip()) > MOST_DIGITS[what]:
+        if not line.strip().isdigit() or len(line.strip()) > MOST_COUNT_DIGITS:
             raise self._error(f"the number of {what}, got {_shown(line)}")
         return int(line)
 
