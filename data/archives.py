@@ -54,10 +54,9 @@ class RawFile(NamedTuple):
 def find_files(raw: Path, pattern: str) -> list[RawFile]:
     """The files whose names match the glob, sorted by name, below a folder or in a zip archive.
 
-    The zip archives below the folder are searched, too. Raises ValueError if there is no such file,
-    if two have the same name, if one is larger than LARGEST_FILE, and for a member of an archive
-    that is encrypted, a link, compressed more than LARGEST_RATIO times, or named by an absolute
-    path or one with `..`.
+    The zip archives below the folder are searched, too. Raises ValueError if two files have the
+    same name, if one is larger than LARGEST_FILE, and for a member of an archive that is encrypted,
+    a link, compressed more than LARGEST_RATIO times, or named by an absolute path or one with `..`.
     """
     if raw.is_file():
         files = _list_archive(raw, pattern)
@@ -77,8 +76,6 @@ def find_files(raw: Path, pattern: str) -> list[RawFile]:
     for one, other in pairwise(files):
         if one.path.name == other.path.name:
             raise ValueError(f"file names must differ, got {one.path} and {other.path}")
-    if not files:
-        raise ValueError(f"no files {pattern} below {raw}")
     return files
 
 

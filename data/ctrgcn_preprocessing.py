@@ -61,7 +61,10 @@ def select_actors(bodies: Bodies) -> FloatArray:
 
 def translate(clip: FloatArray) -> FloatArray:
     """The clip (T, M, V, 3) with the first person's middle of the spine, in the first frame that
-    has this person, as the origin. Absent persons stay zero."""
+    has this person, as the origin. Absent persons stay zero.
+
+    Made to be left as it is (`normalize: none`): that joint is zero now, as if it were absent.
+    """
     present = (clip != 0).any(axis=(2, 3))
     frames = np.flatnonzero(present[:, 0])
     if len(frames) == 0:

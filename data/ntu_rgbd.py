@@ -69,8 +69,9 @@ def scan_ntu60(raw: Path, *, preprocessing: Preprocessing | None = None) -> list
         (ST-GCN). ctrgcn: bodies by tracking id, without those that are noise, the main one's spine
         at the origin in its first frame. Ready-made arrays take none: theirs has been done.
 
-    A file without a body in any frame gives a clip of zeros. Raises ValueError, naming the file,
-    for a name of another form and for what `find_files` refuses.
+    A file without a body in any frame gives a clip of zeros. Raises ValueError if there are neither
+    files nor arrays, and, naming the file, for a name of another form, for a preprocessing of
+    arrays, and for what `find_files` and `scan_arrays` refuse.
     """
     return _scan(raw, NTU60_NAMES, preprocessing)
 
@@ -95,8 +96,14 @@ def _scan(raw: Path, edition: Edition, preprocessing: Preprocessing | None) -> l
 
 
 def _scan_files(raw: Path, edition: Edition, preprocessing: Preprocessing) -> list[RawClip]:
+    files = find_files(raw, "S*.skeleton")
+    if not files:
+        raise ValueError(
+            f"{raw} must have S*.skeleton files, in folders or zip archives, or be or have arrays: "
+            f"{edition.name.upper()}_*.npz, or train_data_joint.npy and train_label.pkl"
+        )
     clips = []
-    for file in find_files(raw, "S*.skeleton"):
+    for file in files:
         name = edition.parse(file.path)
         if name is not None and not is_missing(name):
             load = partial(load_clip, file, name, preprocessing=preprocessing)

@@ -139,7 +139,7 @@ def test_a_name_outside_the_data_set_is_refused(tmp_path: Path, name: str, probl
 
 
 def test_a_folder_without_clips_or_with_a_clip_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no files S\*\.skeleton below"):
+    with pytest.raises(ValueError, match=r"must have S\*\.skeleton files.*NTU60_\*\.npz"):
         load_all(scan_ntu60(tmp_path))
     write_waves(tmp_path / "one")
     write_waves(tmp_path / "other")
