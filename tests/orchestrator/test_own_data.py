@@ -5,9 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from data import DATASETS
 from data.dataset import Clip, ClipTable, DatasetSource
+from data.store import open_store
+from orchestrator.cli import app
 from orchestrator.engine.documents import changed, dump_yaml, parse_yaml
 from orchestrator.engine.errors import SpecError
 from orchestrator.own_data import find_source, read_source
@@ -138,3 +141,23 @@ def test_a_protocol_that_the_store_does_not_have_is_found_by_planning(tmp_path: 
 
     with pytest.raises(ValueError, match="nw_ucla has the protocols xsub, got 'xview'"):
         plan_of(config, store, "trial", Role.SINGLE)
+
+
+def test_own_data_are_prepared_by_their_file_and_known_by_their_description(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SKELTUNE_HOME", str(tmp_path / "home"))
+    path = write_kitchen(tmp_path / "one")
+    other = write_kitchen(tmp_path / "other", {"protocols.xsub.val": {"subjects": [1]}})
+
+    answer = CliRunner().invoke(app, ["data", "prepare", str(path), "--workers", "2"])
+    again = CliRunner().invoke(app, ["data", "prepare", str(path)])
+    refused = CliRunner().invoke(app, ["data", "prepare", str(other)])
+
+    store = open_store("kitchen", tmp_path / "home" / "data")
+    assert "kitchen: 5 clips" in answer.output
+    assert store.digest in answer.output
+    assert again.output == answer.output
+    assert store.names[store.split("xsub", "test")].tolist() == ["clips/S3C1_wave"]
+    assert store.manifest["source"] == str(path.parent)
+    assert "overwrite it" in str(refused.exception)
