@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data import DATASETS, find_source
+from data import DATASETS
 from data.dataset import DatasetSource, RawClip
 from data.part_files import (
     CLIPS_A_PART,
@@ -91,7 +91,7 @@ def ensure_store(name: str, root: Path) -> ArrayStore:
     except StoreMissingError:
         if name not in DATASETS or DATASETS[name].needs_raw:
             raise
-    return prepare(find_source(name), None, root)
+    return prepare(DATASETS[name], None, root)
 
 
 def _check_request(
