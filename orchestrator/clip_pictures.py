@@ -26,7 +26,7 @@ MOST_GIF_FRAMES = 150
 FRAMES_A_SECOND = 25
 HEIGHT_INCHES, TITLE_INCHES, DPI = 3.6, 4.5, 100
 ASPECTS = (0.3, 2.5)
-MARGIN = 0.08
+MARGIN, SMALLEST_EXTENT = 0.08, 1e-6
 YAW_DEG = 20.0
 CLEARLY_TALLER = 1.3
 
@@ -62,9 +62,11 @@ def project(skeleton: NDArray[Any], info: DatasetInfo) -> Points:
     """Joints (T, M, V, C) as a viewer sees them who looks along the depth, a little from the side.
 
     Of three coordinates y is up, unless the bodies are clearly taller along another axis; of two,
-    as in images, y is down.
+    as in images, y is down. Raises ValueError for any other number of coordinates.
     """
     num_coordinates = info.num_channels - info.has_score
+    if num_coordinates not in {2, 3}:
+        raise ValueError(f"{info.name}: a picture needs 2 or 3 coordinates, got {num_coordinates}")
     joints = skeleton[..., :num_coordinates].astype(np.float64)
     joints[~joints.any(axis=-1)] = np.nan
     if num_coordinates == 2:
@@ -141,7 +143,7 @@ def _bounds(points: Points) -> tuple[Points, Points]:
     places = points.reshape(-1, 2)
     places = places[~np.isnan(places).any(axis=1)]
     lows, highs = np.percentile(places, [0.5, 99.5], axis=0)
-    margin = MARGIN * max(highs - lows)
+    margin = MARGIN * max(*(highs - lows), SMALLEST_EXTENT)
     return lows - margin, highs + margin
 
 

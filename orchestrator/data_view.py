@@ -106,7 +106,7 @@ def _facts_table(told: Raw) -> Table:
     score = ", the last a confidence" if told["has_score"] else ""
     rows = (
         ("data set", told["dataset"]),
-        ("read from", told["source"] or "nothing: it is generated"),
+        ("read from", told["source"] or "no folder was named"),
         ("options", options or "defaults"),
         ("clips", f"{told['clips']}, {len(told['skipped'])} left out"),
         ("frames", f"{told['frames']}"),

@@ -23,10 +23,11 @@ def reading_progress(console: Console) -> Iterator[Tell]:
 
 @contextmanager
 def _bar(console: Console) -> Iterator[Tell]:
+    """Drawn when told, not by a thread: processes that read are forked meanwhile."""
     columns = ("clips read", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
         task = progress.add_task("", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        yield lambda done, total: progress.update(task, completed=done, total=total, refresh=True)
 
 
 @contextmanager

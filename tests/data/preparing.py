@@ -1,4 +1,4 @@
-"""Datasets whose reading can be watched, slowed down and made to fail."""
+"""A dataset whose reading can be watched, held up and made to fail."""
 
 import time
 from functools import partial
@@ -9,6 +9,8 @@ import numpy as np
 from data.dataset import Clip, DatasetSource, RawClip
 from tests.data.stores import CHAIN, make_clip, split_chain
 
+HELD_FROM = 24
+
 
 def write_clips(raw: Path, num_clips: int) -> Path:
     """A folder of clips NNN.npy (T, 3, 3), the lengths 1 to 7 in turn."""
@@ -18,16 +20,15 @@ def write_clips(raw: Path, num_clips: int) -> Path:
     return raw
 
 
-def scan_folder(raw: Path, *, seconds: float = 0.0, scale: float = 1.0) -> list[RawClip]:
-    return [
-        RawClip(path.stem, partial(load_file, path, seconds, scale))
-        for path in sorted(raw.glob("*.npy"))
-    ]
+def scan_folder(raw: Path, *, scale: float = 1.0) -> list[RawClip]:
+    paths = sorted(raw.glob("*.npy"))
+    return [RawClip(path.stem, partial(load_file, path, scale)) for path in paths]
 
 
-def load_file(path: Path, seconds: float, scale: float) -> Clip:
+def load_file(path: Path, scale: float) -> Clip:
     """A file that says `broken` is damaged; reading leaves a mark in a file beside the folder."""
-    time.sleep(seconds)
+    while int(path.stem) >= HELD_FROM and hold(path.parent).exists():
+        time.sleep(0.005)
     with path.parent.with_name("read.txt").open("a") as log:
         log.write(f"{path.stem}\n")
     if path.read_bytes().startswith(b"broken"):
@@ -36,6 +37,11 @@ def load_file(path: Path, seconds: float, scale: float) -> Clip:
     skeleton = np.zeros((len(joints), 2, 3, 3), dtype=np.float32)
     skeleton[:, 0] = scale * joints
     return Clip(path.stem, skeleton, int(path.stem) % 2, int(path.stem))
+
+
+def hold(raw: Path) -> Path:
+    """While this file is there, the clips from number `HELD_FROM` on are not read."""
+    return raw.with_name("hold")
 
 
 def names_read(raw: Path) -> list[str]:

@@ -79,6 +79,7 @@ def source_of(clips: Sequence[Clip], info: DatasetInfo = CHAIN) -> DatasetSource
 
 
 def make_store(root: Path, clips: list[Clip], info: DatasetInfo = CHAIN) -> ArrayStore:
+    assert not (root / info.name).exists()
     return prepare(source_of(clips, info), None, root)
 
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,17 +18,17 @@ from data.dataset import RawClip
 from data.preparation import ensure_store, prepare
 from data.store import ArrayStore, StoreMissingError, open_store
 from data.store_files import MANIFEST
-from tests.data.preparing import FOLDER, names_read, write_clips
+from tests.data.preparing import FOLDER, HELD_FROM, hold, names_read, write_clips
 from tests.data.stores import make_clip, make_store, source_of, split_chain
 
 SMALL = {"num_classes": 2, "num_subjects": 3, "num_takes": 1, "num_frames": 8}
 SYNTHETIC = DATASETS["synthetic"]
-NUM_CLIPS = 40
+NUM_CLIPS, PART = 40, 4
 
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("data.part_files.CLIPS_A_PART", 4)
+    monkeypatch.setattr("data.part_files.CLIPS_A_PART", PART)
 
 
 @pytest.fixture
@@ -294,7 +294,7 @@ def test_progress_is_told_up_to_the_last_clip(raw: Path, root: Path) -> None:
 
     prepare(FOLDER, raw, root, workers=2, progress=lambda done, total: told.append((done, total)))
 
-    assert told == [(done, NUM_CLIPS) for done in range(0, NUM_CLIPS + 1, 4)]
+    assert told == [(done, NUM_CLIPS) for done in range(0, NUM_CLIPS + 1, PART)]
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -305,61 +305,58 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def killed(raw: Path, root: Path) -> Iterator[Callable[..., int]]:
-    """Start a slow preparation, `kill -9` it after some parts, and give its number of parts."""
+def kill_midway(raw: Path, root: Path) -> Callable[[int], None]:
+    """Have a preparation read what it can, `kill -9` it, and let go of what was held up."""
 
-    def run(workers: int) -> int:
-        context = multiprocessing.get_context("fork")
-        process = context.Process(
-            target=prepare, args=(FOLDER, raw, root), kwargs={"seconds": 0.02, "workers": workers}
+    def run(workers: int) -> None:
+        hold(raw).touch()
+        process = multiprocessing.get_context("fork").Process(
+            target=prepare, args=(FOLDER, raw, root), kwargs={"workers": workers}
         )
         process.start()
-        wait_for(lambda: len(list(root.glob(".nw_ucla-*.partial/*.json"))) >= 3)
+        parts = HELD_FROM // PART
+        wait_for(lambda: len(list(root.glob(".nw_ucla-*.partial/*.json"))) == parts)
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-        time.sleep(0.3)  # what its workers had begun
-        return len(list(root.glob(".nw_ucla-*.partial/*.json")))
+        time.sleep(0.5)  # in which its workers end
+        hold(raw).unlink()
 
     return run
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_after_a_kill_the_parts_are_taken_over_and_the_store_is_the_same(
-    raw: Path, root: Path, killed, workers: int
+    raw: Path, root: Path, kill_midway, workers: int
 ) -> None:
-    parts = killed(workers)
+    kill_midway(workers)
     told: list[int] = []
 
-    store = prepare(
-        FOLDER, raw, root, workers=2, seconds=0.02, progress=lambda done, _: told.append(done)
-    )
+    store = prepare(FOLDER, raw, root, workers=2, progress=lambda done, _: told.append(done))
 
-    assert 3 <= parts < NUM_CLIPS // 4
-    assert told[0] == 4 * parts
-    undisturbed = prepare(FOLDER, raw, root.with_name("undisturbed"), seconds=0.02)
+    assert told[0] == HELD_FROM
+    undisturbed = prepare(FOLDER, raw, root.with_name("undisturbed"))
     assert bytes_of(store) == bytes_of(undisturbed)
     assert names_in(root) == ["nw_ucla"]
 
 
-def test_the_workers_of_a_killed_preparation_end_too(raw: Path, root: Path, killed) -> None:
-    killed(3)
-    so_far = len(names_read(raw))
+def test_the_workers_of_a_killed_preparation_end_too(raw: Path, root: Path, kill_midway) -> None:
+    kill_midway(3)
 
     time.sleep(0.3)
 
-    assert len(names_read(raw)) == so_far
+    assert len(names_read(raw)) == HELD_FROM
 
 
 @pytest.mark.parametrize("change", ["content", "more", "options"])
 def test_parts_of_other_raw_files_or_options_are_not_taken_over(
-    raw: Path, root: Path, killed, change: str
+    raw: Path, root: Path, kill_midway, change: str
 ) -> None:
-    killed(1)
+    kill_midway(1)
     if change == "content":
         np.save(raw / "001.npy", make_clip(2, 99).skeleton[:, 0])
     if change == "more":
         np.save(raw / "100.npy", make_clip(2, 99).skeleton[:, 0])
-    options = {"seconds": 0.02, "scale": 2.0 if change == "options" else 1.0}
+    options = {"scale": 2.0} if change == "options" else {}
     told: list[int] = []
 
     store = prepare(FOLDER, raw, root, progress=lambda done, _: told.append(done), **options)
@@ -389,16 +386,17 @@ def test_a_request_is_recognised_by_another_process(raw: Path) -> None:
     assert len(one.stdout.strip()) == 64
 
 
-def prepare_at_once(root: Path, barrier, digests) -> None:
+def prepare_at_once(raw: Path, root: Path, barrier, digests) -> None:
     barrier.wait()
-    digests.put(prepare(SYNTHETIC, None, root, **SMALL).digest)
+    digests.put(prepare(FOLDER, raw, root).digest)
 
 
-def test_several_preparers_at_once_leave_one_whole_store(tmp_path: Path) -> None:
+def test_of_several_preparers_at_once_one_reads_and_all_have_its_store(raw, root) -> None:
     context = multiprocessing.get_context("fork")
     barrier, digests = context.Barrier(4), context.Queue()
     workers = [
-        context.Process(target=prepare_at_once, args=(tmp_path, barrier, digests)) for _ in range(4)
+        context.Process(target=prepare_at_once, args=(raw, root, barrier, digests))
+        for _ in range(4)
     ]
 
     for worker in workers:
@@ -407,8 +405,9 @@ def test_several_preparers_at_once_leave_one_whole_store(tmp_path: Path) -> None
     for worker in workers:
         worker.join(timeout=60)
 
-    assert found == {open_store("synthetic", tmp_path).digest}
-    assert names_in(tmp_path) == ["synthetic"]
+    assert found == {open_store("nw_ucla", root).digest}
+    assert sorted(names_read(raw)) == [f"{number:03d}" for number in range(NUM_CLIPS)]
+    assert names_in(root) == ["nw_ucla"]
 
 
 def scan_while_another_finishes(root: Path, raw: Path | None) -> list[RawClip]:

@@ -241,6 +241,26 @@ def test_absent_joints_persons_and_frames_are_no_obstacle(root: Path, out: str) 
         assert np.asarray(picture.convert("L")).min() < 100
 
 
+@pytest.mark.parametrize("out", ["point.gif", "point.png"])
+def test_one_frame_with_a_single_joint_is_drawn(root: Path, out: str) -> None:
+    clip = make_clip(1, 0)
+    clip.skeleton[0, 0, 1:] = 0.0
+    clip.skeleton[0, 0, 0] = 1.0
+    make_store(root, [clip])
+
+    answer("data", "show", "nw_ucla", "clip00", "--out", out)
+
+    with Image.open(out) as picture:
+        assert np.asarray(picture.convert("L")).min() < 100
+
+
+def test_a_single_coordinate_makes_no_picture() -> None:
+    skeleton, info = upright(0, num_channels=1)
+
+    with pytest.raises(ValueError, match="needs 2 or 3 coordinates, got 1"):
+        project(skeleton, info)
+
+
 def upright(axis: int, num_channels: int = 3) -> tuple[np.ndarray, DatasetInfo]:
     """Three joints above each other along an axis, the head last; shallow in the others."""
     info = DatasetInfo("body", ("still",), num_channels, 3, 1, ((1, 0), (2, 1)), 0, ())
