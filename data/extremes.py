@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.spatial import ConvexHull, QhullError
 from torch import Tensor
 
 from data.dataset import FloatArray
@@ -29,6 +28,8 @@ class Extremes:
 def extreme_points(points: FloatArray) -> FloatArray:
     """The corners of the convex hull of points (n, D), which has the extremes of every linear map
     of them; all points where they lie in one plane."""
+    from scipy.spatial import ConvexHull, QhullError
+
     try:
         return points[ConvexHull(points).vertices]
     except QhullError:
