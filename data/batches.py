@@ -91,7 +91,7 @@ class ClipBatches:
         self._pinned = self._streamed and device.type == "cuda"
         on_cpu = self._streamed or device.type == "cpu"
         self._source = mapped if on_cpu else DeviceFrames(mapped, device)
-        self._clips = torch.from_numpy(clips).to(device)
+        self._clips = torch.tensor(clips, device=device)
         self._labels = torch.from_numpy(store.labels[clips]).to(device)
         has_person = mapped.facts.body_lengths > 0
         self._has_person = None if has_person.all() else has_person.to(device)

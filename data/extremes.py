@@ -28,7 +28,7 @@ class Extremes:
 def extreme_points(points: FloatArray) -> FloatArray:
     """The corners of the convex hull of points (n, D), which has the extremes of every linear map
     of them; all points where they lie in one plane."""
-    from scipy.spatial import ConvexHull, QhullError  # nothing but min-max needs scipy in training
+    from scipy.spatial import ConvexHull, QhullError
 
     try:
         return points[ConvexHull(points).vertices]

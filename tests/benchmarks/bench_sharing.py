@@ -1,6 +1,6 @@
 """Memory of several trials on one machine that train on the same data set, on the CPU.
 
-    python -m tests.benchmarks.bench_sharing [--trials 4] [--clips 6000]
+    python -m tests.benchmarks.bench_sharing [--trials 4] [--clips 12000]
 
 Every trial is a process that runs an epoch of batches over a store of made-up clips of the size of
 NTU RGB+D's. Counted is the proportional set size (Linux, smaps_rollup), in which a page shared by n
@@ -86,7 +86,7 @@ def measure(root: Path, num_trials: int, *, private: bool) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=4)
-    parser.add_argument("--clips", type=int, default=6000)
+    parser.add_argument("--clips", type=int, default=12000)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
