@@ -35,6 +35,7 @@ schemas: $(BIN)/skeltune
 bench: $(BIN)/skeltune
 	$(BIN)/python -m tests.benchmarks.bench_models
 	$(BIN)/python -m tests.benchmarks.bench_pipeline
+	$(BIN)/python -m tests.benchmarks.bench_parsing
 	$(BIN)/python -m tests.benchmarks.bench_orchestration
 
 clean:

@@ -1,28 +1,36 @@
-"""NTU RGB+D (Shahroudy et al., CVPR 2016): 56,578 clips of Kinect v2 with up to two persons.
+"""NTU RGB+D (Shahroudy et al., CVPR 2016) and NTU RGB+D 120 (Liu et al., TPAMI 2020).
 
-Raw: files SsssCcccPpppRrrrAaaa.skeleton (setup, camera, performer, replication, action), in one
-folder or several. Of the 56,880 clips the 302 with missing skeletons, as listed by the authors,
-are left out, and so are those of NTU RGB+D 120, whose setups begin at 18. Protocols, each with
+Clips of Kinect v2 with up to two persons. Raw: the files SsssCcccPpppRrrrAaaa.skeleton (setup,
+camera, performer, replication, action), in folders or in the zip archives as they are downloaded;
+or arrays that others have made of them (`data.ntu_rgbd_arrays`). The clips with missing skeletons,
+as listed by the authors, are left out: 302 of 56,880 and 535 of 114,480. Protocols, each with
 validation clips held out of training by performer:
 
-xsub   20 performers train, the others test; performers 18 and 28, of the 20, are val
-xview  test camera 1; cameras 2 and 3 train, their performers 18 and 28 are val
+ntu60   xsub   20 performers train, the others test; performers 18 and 28, of the 20, are val
+        xview  test camera 1; cameras 2 and 3 train, their performers 18 and 28 are val
+ntu120  xsub   53 performers train, the others test; 18, 28, 46, 57, 82 and 92 of them are val
+        xset   test odd setups; even setups train, their performers 19, 44 and 67 are val
 """
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.dataset import Clip, ClipTable, DatasetInfo, DatasetSource, RawClip
-from data.msg3d_preprocessing import align as align_clip
-from data.msg3d_preprocessing import select_bodies
-from data.raw_files import find_raw_files, parse_name
-from data.skeleton_text import NUM_JOINTS, read_skeleton_text
+from data.archives import RawFile, find_files
+from data.ctrgcn_preprocessing import select_actors, translate
+from data.dataset import Clip, ClipTable, DatasetInfo, DatasetSource, FloatArray, RawClip
+from data.msg3d_preprocessing import align, select_bodies
+from data.ntu_rgbd_arrays import NUM_PERSONS, find_arrays, scan_arrays, split_as_stated
+from data.ntu_rgbd_names import NTU60_NAMES, NTU120_NAMES, ClipName, Edition, is_missing
+from data.skeleton_arrays import NUM_JOINTS
+from data.skeleton_text import Bodies, parse_skeleton_text
+
+Preprocessing = Literal["msg3d", "ctrgcn", "none"]
 
 # joints: spine base and middle, neck, head, left arm to the hand, right arm, left leg to the foot,
 # right leg, spine at the shoulders, left hand's tip and thumb, right hand's tip and thumb
@@ -38,103 +46,131 @@ MIRRORED = (
     (4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19), (21, 23), (22, 24),
 )
 
-CLASSES = (
-    "drink water", "eat meal/snack", "brushing teeth", "brushing hair", "drop", "pickup", "throw",
-    "sitting down", "standing up (from sitting position)", "clapping", "reading", "writing",
-    "tear up paper", "wear jacket", "take off jacket", "wear a shoe", "take off a shoe",
-    "wear on glasses", "take off glasses", "put on a hat/cap", "take off a hat/cap", "cheer up",
-    "hand waving", "kicking something", "reach into pocket", "hopping (one foot jumping)",
-    "jump up", "make a phone call/answer phone", "playing with phone/tablet",
-    "typing on a keyboard", "pointing to something with finger", "taking a selfie",
-    "check time (from watch)", "rub two hands together", "nod head/bow", "shake head", "wipe face",
-    "salute", "put the palms together", "cross hands in front (say stop)", "sneeze/cough",
-    "staggering", "falling", "touch head (headache)", "touch chest (stomachache/heart pain)",
-    "touch back (backache)", "touch neck (neckache)", "nausea or vomiting condition",
-    "use a fan (with hand or paper)/feeling warm", "punching/slapping other person",
-    "kicking other person", "pushing other person", "pat on back of other person",
-    "point finger at the other person", "hugging other person", "giving something to other person",
-    "touch other person's pocket", "handshaking", "walking towards each other",
-    "walking apart from each other",
+XSUB60_TRAIN_SUBJECTS = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
+XSUB120_TRAIN_SUBJECTS = (
+    *XSUB60_TRAIN_SUBJECTS,
+    45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86,
+    89, 91, 92, 93, 94, 95, 97, 98, 100, 103,
 )
 # fmt: on
 
-NUM_PERSONS = 2
-MISSING = Path(__file__).with_name("ntu_rgbd_missing.txt")
-FILE_NAME = re.compile(
-    r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<take>\d{3})A(?P<action>\d{3})"
-    r"\.skeleton"
-)
-NUM_SETUPS = 17
-LARGEST = {"camera": 3, "subject": 40, "take": 2, "action": 60}
-XSUB_TRAIN_SUBJECTS = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
 XVIEW_TEST_CAMERA = 1
 VAL_SUBJECTS = (18, 28)
+XSUB120_VAL_SUBJECTS = (18, 28, 46, 57, 82, 92)
+XSET_VAL_SUBJECTS = (19, 44, 67)
 
 
-def scan_ntu60(raw: Path, *, align: bool = True) -> list[RawClip]:
-    """Clips by file name from all folders below `raw`, their two main bodies.
+def scan_ntu60(raw: Path, *, preprocessing: Preprocessing | None = None) -> list[RawClip]:
+    """Clips by file name, from all folders and zip archives below `raw` or from ready-made arrays.
 
-    `align` turns each clip as in MS-G3D: the main body's spine along z, its shoulders along x;
-    without it the axes are the camera's. A file without a body in any frame gives a clip of zeros.
-    Raises ValueError, naming the file, for a name of another form.
+    preprocessing
+        msg3d: the two bodies that vary most, turned as a whole so that the main body's spine lies
+        along z and its shoulders along x; the default. none: the same bodies, in the camera's axes
+        (ST-GCN). ctrgcn: bodies by tracking id, without those that are noise, the main one's spine
+        at the origin in its first frame. Ready-made arrays take none: theirs has been done.
+
+    A file without a body in any frame gives a clip of zeros. Raises ValueError if there are neither
+    files nor arrays, and, naming the file, for a name of another form, for a preprocessing of
+    arrays, and for what `find_files` and `scan_arrays` refuse.
     """
-    missing = _read_missing()
+    return _scan(raw, NTU60_NAMES, preprocessing)
+
+
+def scan_ntu120(raw: Path, *, preprocessing: Preprocessing | None = None) -> list[RawClip]:
+    """As `scan_ntu60`, with the clips of both editions."""
+    return _scan(raw, NTU120_NAMES, preprocessing)
+
+
+def _scan(raw: Path, edition: Edition, preprocessing: Preprocessing | None) -> list[RawClip]:
+    if preprocessing not in (None, *get_args(Preprocessing)):
+        known = ", ".join(get_args(Preprocessing))
+        raise ValueError(f"preprocessing must be one of {known}, got {preprocessing!r}")
+    arrays = find_arrays(raw, edition)
+    if not arrays:
+        return _scan_files(raw, edition, preprocessing or "msg3d")
+    if preprocessing is not None:
+        raise ValueError(
+            f"{arrays[0]} has been preprocessed: leave out preprocessing, got {preprocessing!r}"
+        )
+    return scan_arrays(arrays, edition)
+
+
+def _scan_files(raw: Path, edition: Edition, preprocessing: Preprocessing) -> list[RawClip]:
+    files = find_files(raw, "S*.skeleton")
+    if not files:
+        raise ValueError(
+            f"{raw} must have S*.skeleton files, in folders or zip archives, or be or have arrays: "
+            f"{edition.name.upper()}_*.npz, or train_data_joint.npy and train_label.pkl"
+        )
     clips = []
-    for path in find_raw_files(raw, "S*.skeleton"):
-        numbers = parse_name(path, FILE_NAME)
-        if numbers["setup"] <= NUM_SETUPS and path.stem not in missing:
-            _check_numbers(path, numbers)
-            clips.append(RawClip(path.stem, partial(load_clip, path, align=align)))
+    for file in files:
+        name = edition.parse(file.path)
+        if name is not None and not is_missing(name):
+            load = partial(load_clip, file, name, preprocessing=preprocessing)
+            clips.append(RawClip(name.name, load))
     return clips
 
 
-def load_clip(path: Path, *, align: bool) -> Clip:
-    numbers = parse_name(path, FILE_NAME)
-    skeleton = select_bodies(read_skeleton_text(path), num_persons=NUM_PERSONS)
-    return Clip(
-        name=path.stem,
-        skeleton=(align_clip(skeleton) if align else skeleton).astype(np.float32),
-        label=numbers["action"] - 1,
-        subject=numbers["subject"],
-        camera=numbers["camera"],
-        setup=numbers["setup"],
-    )
+def load_clip(file: RawFile, name: ClipName, *, preprocessing: Preprocessing) -> Clip:
+    bodies = parse_skeleton_text(file.read(), str(file.path))
+    return Clip(skeleton=_preprocess(bodies, preprocessing), **name.fields())
 
 
-def split_xsub(clips: ClipTable) -> NDArray[np.str_]:
-    train_part = np.where(np.isin(clips.subjects, VAL_SUBJECTS), "val", "train")
-    return np.where(np.isin(clips.subjects, XSUB_TRAIN_SUBJECTS), train_part, "test")
+def _preprocess(bodies: Bodies, preprocessing: Preprocessing) -> FloatArray:
+    if preprocessing == "ctrgcn":
+        return translate(select_actors(bodies))
+    skeleton = select_bodies(bodies.joints, num_persons=NUM_PERSONS)
+    return (align(skeleton) if preprocessing == "msg3d" else skeleton).astype(np.float32)
+
+
+def split_xsub60(clips: ClipTable) -> NDArray[np.str_]:
+    return _split(clips, "xsub", np.isin(clips.subjects, XSUB60_TRAIN_SUBJECTS), VAL_SUBJECTS)
 
 
 def split_xview(clips: ClipTable) -> NDArray[np.str_]:
-    train_part = np.where(np.isin(clips.subjects, VAL_SUBJECTS), "val", "train")
-    return np.where(clips.cameras == XVIEW_TEST_CAMERA, "test", train_part)
+    return _split(clips, "xview", clips.cameras != XVIEW_TEST_CAMERA, VAL_SUBJECTS)
 
 
-def _read_missing() -> frozenset[str]:
-    lines = MISSING.read_text(encoding="ascii").splitlines()
-    return frozenset(line for line in lines if not line.startswith("#"))
+def split_xsub120(clips: ClipTable) -> NDArray[np.str_]:
+    is_train = np.isin(clips.subjects, XSUB120_TRAIN_SUBJECTS)
+    return _split(clips, "xsub", is_train, XSUB120_VAL_SUBJECTS)
 
 
-def _check_numbers(path: Path, numbers: dict[str, int]) -> None:
-    for key, largest in LARGEST.items():
-        if not 1 <= numbers[key] <= largest:
-            raise ValueError(f"{path}: the {key} must be in 1..{largest}, got {numbers[key]}")
+def split_xset(clips: ClipTable) -> NDArray[np.str_]:
+    return _split(clips, "xset", clips.setups % 2 == 0, XSET_VAL_SUBJECTS)
 
 
-NTU60 = DatasetSource(
-    info=DatasetInfo(
-        name="ntu60",
-        classes=CLASSES,
+def _split(
+    clips: ClipTable, protocol: str, is_train: NDArray[np.bool_], val_subjects: tuple[int, ...]
+) -> NDArray[np.str_]:
+    """By the numbers of the clips, or as their arrays state for clips that have lost them."""
+    train_part = np.where(np.isin(clips.subjects, val_subjects), "val", "train")
+    by_numbers = np.where(is_train, train_part, "test")
+    return np.where(clips.subjects > 0, by_numbers, split_as_stated(clips, protocol))
+
+
+def _describe(edition: Edition, *protocols: str) -> DatasetInfo:
+    return DatasetInfo(
+        name=edition.name,
+        classes=edition.classes(),
         num_channels=3,
         num_joints=NUM_JOINTS,
         num_persons=NUM_PERSONS,
         edges=EDGES,
         centre=20,
-        protocols=("xsub", "xview"),
+        protocols=protocols,
         origin_joint=1,
         mirrored=MIRRORED,
-    ),
+    )
+
+
+NTU60 = DatasetSource(
+    info=_describe(NTU60_NAMES, "xsub", "xview"),
     scan=scan_ntu60,
-    splits={"xsub": split_xsub, "xview": split_xview},
+    splits={"xsub": split_xsub60, "xview": split_xview},
+)
+NTU120 = DatasetSource(
+    info=_describe(NTU120_NAMES, "xsub", "xset"),
+    scan=scan_ntu120,
+    splits={"xsub": split_xsub120, "xset": split_xset},
 )

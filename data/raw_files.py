@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from pathlib import Path
 
 
@@ -17,20 +16,6 @@ def list_raw_files(raw: Path, subfolder: str, pattern: str) -> list[Path]:
         if files:
             return files
     raise ValueError(f"no files {pattern} in {raw} or {raw / subfolder}")
-
-
-def find_raw_files(raw: Path, pattern: str) -> list[Path]:
-    """The files below `raw`, at any depth, that match the glob, sorted by file name.
-
-    Raises ValueError if there is none, or if two have the same name.
-    """
-    files = sorted(raw.rglob(pattern), key=lambda path: path.name)
-    if not files:
-        raise ValueError(f"no files {pattern} below {raw}")
-    for one, other in pairwise(files):
-        if one.name == other.name:
-            raise ValueError(f"file names must differ, got {one} and {other}")
-    return files
 
 
 def parse_name(path: Path, pattern: re.Pattern[str]) -> dict[str, int]:

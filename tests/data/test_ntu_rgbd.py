@@ -1,16 +1,19 @@
+import pickle
 import re
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
 import torch
 
 from data.batches import ClipBatches, ClipTransform
-from data.ntu_rgbd import FILE_NAME, MISSING, NTU60, scan_ntu60
+from data.ntu_rgbd import NTU60, NTU120, scan_ntu60, scan_ntu120
+from data.ntu_rgbd_names import FILE_NAME, MISSING, NTU60_NAMES, NTU120_NAMES
 from data.store import prepare
 from data.streams import to_stream
 from tests.data import ntu_golden as golden
-from tests.data.skeleton_files import wave, waves, write_skeleton_file
+from tests.data.skeleton_files import wave, waves, write_ntu_folder, write_skeleton_file
 from tests.data.stores import clip_table, load_all
 
 NAME = "S001C002P003R002A013"
@@ -45,7 +48,7 @@ def test_a_file_becomes_a_clip_with_the_numbers_of_its_name(tmp_path: Path) -> N
 def test_the_selected_bodies_have_the_published_coordinates(tmp_path: Path) -> None:
     write_waves(tmp_path)
 
-    (clip,) = load_all(scan_ntu60(tmp_path, align=False))
+    (clip,) = load_all(scan_ntu60(tmp_path, preprocessing="none"))
 
     np.testing.assert_allclose(clip.skeleton.sum(axis=(0, 2, 3)), golden.RAW_SUM, rtol=1e-6)
     for (channel, frame, joint, person), expected in golden.RAW.items():
@@ -100,11 +103,23 @@ def test_one_body_leaves_the_second_person_absent(tmp_path: Path) -> None:
     assert not clip.skeleton[:, 1].any()
 
 
-def test_302_clips_with_names_of_the_data_set_are_left_out() -> None:
+def test_302_and_535_clips_with_names_of_the_data_sets_are_left_out() -> None:
     names = [line for line in MISSING.read_text().splitlines() if not line.startswith("#")]
 
-    assert all(FILE_NAME.fullmatch(f"{name}.skeleton") for name in names)
-    assert sum(int(name[1:4]) <= 17 for name in names) == 302
+    paths = [Path(f"{name}.skeleton") for name in names]
+    assert all(FILE_NAME.fullmatch(path.name) for path in paths)
+    assert sum(NTU60_NAMES.parse(path) is not None for path in paths) == 302
+    assert sum(NTU120_NAMES.parse(path) is not None for path in paths) == len(set(names)) == 535
+
+
+def test_the_editions_have_their_actions() -> None:
+    assert (len(NTU60.info.classes), len(NTU120.info.classes)) == (60, 120)
+    assert NTU60.info.classes == NTU120.info.classes[:60]
+    assert NTU60.info.classes[9] == "clapping"
+    assert [NTU120.info.classes[action - 1] for action in (60, 103)] == [
+        "walking apart from each other",
+        "yawn",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +139,7 @@ def test_a_name_outside_the_data_set_is_refused(tmp_path: Path, name: str, probl
 
 
 def test_a_folder_without_clips_or_with_a_clip_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no files S\*\.skeleton below"):
+    with pytest.raises(ValueError, match=r"must have S\*\.skeleton files.*NTU60_\*\.npz"):
         load_all(scan_ntu60(tmp_path))
     write_waves(tmp_path / "one")
     write_waves(tmp_path / "other")
@@ -141,16 +156,95 @@ def test_a_truncated_clip_is_refused_by_name_and_line(tmp_path: Path) -> None:
         load_all(scan_ntu60(tmp_path))
 
 
-@pytest.mark.parametrize(
-    ("protocol", "shares"),
-    [("xsub", {"train": 54, "val": 6, "test": 60}), ("xview", {"train": 76, "val": 4, "test": 40})],
-)
-def test_subjects_and_cameras_split_the_clips(protocol: str, shares: dict[str, int]) -> None:
+def test_the_larger_edition_takes_the_clips_of_both(tmp_path: Path) -> None:
+    names = [NAME, "S018C001P008R001A061", "S032C003P106R002A120"]
+    missing = "S019C002P042R001A094"
+    for name in (*names, missing):
+        write_waves(tmp_path, name)
+
+    clips = load_all(scan_ntu120(tmp_path))
+
+    assert missing in MISSING.read_text()
+    assert [clip.name for clip in clips] == names
+    assert [(clip.label, clip.subject, clip.setup) for clip in clips[1:]] == [
+        (60, 8, 18),
+        (119, 106, 32),
+    ]
+
+
+def test_zip_archives_give_the_clips_that_their_files_give(tmp_path: Path) -> None:
+    paths = write_ntu_folder(tmp_path / "files", 4)
+    (tmp_path / "zips").mkdir()
+    for number, part in enumerate((paths[:2], paths[2:])):
+        with ZipFile(tmp_path / "zips" / f"{number}.zip", "w", ZIP_DEFLATED) as archive:
+            for path in part:
+                archive.write(path, f"nturgb+d_skeletons/{path.name}")
+
+    stores = [prepare("ntu60", tmp_path / raw, tmp_path / f"{raw}.s") for raw in ("files", "zips")]
+
+    assert len(stores[0]) == 4
+    assert stores[0].digest == stores[1].digest
+
+
+def test_a_clip_can_be_loaded_by_another_process(tmp_path: Path) -> None:
+    write_waves(tmp_path)
+    (clip,) = scan_ntu60(tmp_path, preprocessing="ctrgcn")
+
+    sent = pickle.loads(pickle.dumps(clip.load))()
+
+    np.testing.assert_array_equal(sent.skeleton, clip.load().skeleton)
+
+
+def test_the_preprocessing_of_ctr_gcn_follows_ids_and_starts_at_the_origin(tmp_path: Path) -> None:
+    slim = np.array([0.5, 1, 1])
+    frames = [[slim * wave(frame, 0), slim * wave(frame, 1)] for frame in range(20)]
+    ids = [[1, 2] if frame % 2 else [2, 1] for frame in range(20)]
+    for frame in frames[::2]:
+        frame.reverse()
+    write_skeleton_file(tmp_path / f"{NAME}.skeleton", frames, ids=ids)
+
+    (clip,) = load_all(scan_ntu60(tmp_path, preprocessing="ctrgcn"))
+
+    persons = slim * [[wave(frame, person) for person in (1, 0)] for frame in range(20)]
+    expected = persons - persons[0, 0, 1]
+    np.testing.assert_allclose(clip.skeleton, expected, atol=1e-6)
+
+
+def test_an_unknown_preprocessing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="one of msg3d, ctrgcn, none, got 'sgn'"):
+        scan_ntu60(tmp_path, preprocessing="sgn")
+
+
+NTU60_SHARES = {
+    "xsub": {"train": 54, "val": 6, "test": 60},
+    "xview": {"train": 76, "val": 4, "test": 40},
+}
+
+
+@pytest.mark.parametrize("protocol", NTU60_SHARES)
+def test_subjects_and_cameras_split_the_clips(protocol: str) -> None:
     subjects, cameras = np.tile(np.arange(1, 41), 3), np.repeat([1, 2, 3], 40)
 
     splits = NTU60.splits[protocol](clip_table(subjects, cameras=cameras))
 
+    shares = NTU60_SHARES[protocol]
     assert {split: int((splits == split).sum()) for split in shares} == shares
     assert not set(subjects[splits == "val"]) & set(subjects[splits == "train"])
     if protocol == "xview":
         assert set(cameras[splits == "test"]) == {1}
+
+
+def test_the_larger_edition_trains_on_53_subjects_or_on_even_setups() -> None:
+    subjects, setups = np.tile(np.arange(1, 107), 32), np.repeat(np.arange(1, 33), 106)
+
+    splits = {
+        protocol: rule(clip_table(subjects, setups=setups))
+        for protocol, rule in NTU120.splits.items()
+    }
+
+    assert len(set(subjects[splits["xsub"] != "test"])) == 53
+    assert set(subjects[splits["xsub"] == "val"]) == {18, 28, 46, 57, 82, 92}
+    assert set(setups[splits["xset"] != "test"]) == set(range(2, 33, 2))
+    assert set(subjects[splits["xset"] == "val"]) == {19, 44, 67}
+    for split in splits.values():
+        assert not set(subjects[split == "val"]) & set(subjects[split == "train"])

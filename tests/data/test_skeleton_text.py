@@ -3,30 +3,153 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from data.skeleton_text import read_skeleton_text
-from tests.data.skeleton_files import wave, waves, write_skeleton_file
+from data.skeleton_arrays import parse_at_once
+from data.skeleton_text import Bodies, parse_skeleton_text
+from tests.benchmarks.straightforward_skeleton_text import read_skeleton_lines
+from tests.data.skeleton_files import (
+    FIRST_ID,
+    STATES,
+    clip_name,
+    format_skeleton,
+    wave,
+    waves,
+    write_ntu_folder,
+)
 
 Lines = list[bytes]
 
+COORDINATES = st.one_of(
+    st.floats(-10, 10).map(lambda value: f"{value:.7g}"),
+    st.floats(-1e-2, 1e-2).map(lambda value: f"{value:.7g}"),
+    st.floats(-1e6, 1e6).map(repr),
+    st.floats(-10, 10).map(lambda value: f"{value:.12f}"),
+    st.integers(-100, 100).map(str),
+    st.sampled_from(["-0.0", "+1.5", "5.", ".5", "-.5", "1_0.5", "00.125", "1E-3"]),
+)
+BLANKS = st.sampled_from([" ", " ", " ", "  ", "\t", " \t"])
+NEWLINES = st.sampled_from(["\n", "\r\n", " \n", " \r\n"])
+BODY_COUNTS = st.lists(st.sampled_from([0, 1, 1, 1, 2, 11]), max_size=4)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> tuple[bytes, Bodies]:
+    """The text of a file whose numbers take a few forms, and its bodies by `float` and `int`."""
+    counts = draw(BODY_COUNTS)
+    pool = draw(st.lists(COORDINATES, min_size=1, max_size=9))
+    blank, newline = draw(BLANKS), draw(NEWLINES)
+    ids = draw(st.lists(st.integers(0, 2**64 - 1), min_size=sum(counts), max_size=sum(counts)))
+    numbers = [pool[(7 * n) % len(pool)] for n in range(75 * sum(counts))]
+    bodies = Bodies(
+        np.zeros((len(counts), max(counts, default=0), 25, 3)),
+        np.zeros((len(counts), max(counts, default=0)), dtype=np.uint64),
+        np.array(counts, dtype=np.int64),
+    )
+    lines, body = [str(len(counts))], 0
+    for frame, count in enumerate(counts):
+        lines.append(str(count))
+        for place in range(count):
+            own = np.reshape(numbers[75 * body : 75 * (body + 1)], (25, 3)).tolist()
+            lines += [f"{ids[body]} {STATES}", "25"]
+            lines += [blank.join([*joint, "1.5", "nan", *"1234567"]) for joint in own]
+            bodies.joints[frame, place] = [[float(text) for text in joint] for joint in own]
+            bodies.ids[frame, place] = ids[body]
+            body += 1
+    return (newline.join(lines) + draw(st.sampled_from(["", newline]))).encode(), bodies
+
+
+def assert_same(found: tuple[np.ndarray, ...], expected: tuple[np.ndarray, ...]) -> None:
+    """Equal bit for bit, in shape and in type."""
+    for one, other in zip(found, expected, strict=True):
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
+        assert one.tobytes() == other.tobytes()
+
+
+@settings(max_examples=150, deadline=None)
+@given(documents())
+def test_what_was_written_is_read_bit_for_bit(document: tuple[bytes, Bodies]) -> None:
+    content, expected = document
+
+    assert_same(parse_skeleton_text(content, "a.skeleton"), expected)
+    assert_same(read_skeleton_lines(content), expected)
+
+
+MUTATED = format_skeleton([[wave(1, 0)], [], [wave(2, 1), wave(3, 0)]], newline="\r\n")
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    place=st.integers(0, len(MUTATED)),
+    removed=st.sampled_from([0, 1, 1, 1, 2, 40, 5000]),
+    added=st.one_of(
+        st.binary(max_size=3),
+        st.text("0123456789.-+eE_ \n\r\t\x0b\x1c\xa0n", max_size=4).map(str.encode),
+    ),
+)
+def test_damage_is_refused_by_name_or_read_as_line_by_line(
+    place: int, removed: int, added: bytes
+) -> None:
+    content = MUTATED[:place] + added + MUTATED[place + removed :]
+    try:
+        expected = read_skeleton_lines(content)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"^a\.skeleton, line \d+: must be "):
+            parse_skeleton_text(content, "a.skeleton")
+    else:
+        assert_same(parse_skeleton_text(content, "a.skeleton"), expected)
+
+
+def test_files_of_the_usual_form_are_parsed_at_once(tmp_path: Path) -> None:
+    for path in write_ntu_folder(tmp_path, 8):
+        content = path.read_bytes()
+
+        assert parse_at_once(content) is not None
+        assert_same(parse_skeleton_text(content, path.name), read_skeleton_lines(content))
+
+
+def test_written_clips_have_the_names_and_lengths_of_the_data_set(tmp_path: Path) -> None:
+    paths = write_ntu_folder(tmp_path, 61)
+
+    lengths = [int(path.read_bytes().split(maxsplit=1)[0]) for path in paths]
+    assert 30 <= min(lengths) < np.median(lengths) < max(lengths) <= 300
+    assert 70 < np.median(lengths) < 90
+    assert paths[60].stem == clip_name(60) == "S001C001P001R002A001"
+
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", " \n"])
-def test_bodies_are_read_in_the_order_of_the_file(tmp_path: Path, newline: str) -> None:
-    path = write_skeleton_file(tmp_path / "a.skeleton", waves(), newline=newline)
+def test_bodies_are_read_in_the_order_of_the_file(newline: str) -> None:
+    bodies = parse_skeleton_text(format_skeleton(waves(), newline=newline), "a")
 
-    bodies = read_skeleton_text(path)
+    assert bodies.joints.shape == (6, 3, 25, 3)
+    assert bodies.counts.tolist() == [0, 2, 2, 2, 3, 2]
+    assert not bodies.joints[0].any()
+    assert not bodies.joints[3, 2].any()
+    np.testing.assert_allclose(bodies.joints[4], waves()[4], rtol=1e-6)
 
-    assert bodies.shape == (6, 3, 25, 3)
-    assert not bodies[0].any()
-    assert not bodies[3, 2].any()
-    np.testing.assert_allclose(bodies[4], waves()[4], atol=1e-7)
+
+def test_tracking_ids_are_read_exactly() -> None:
+    ids = [[FIRST_ID], [2**64 - 1, 0], [FIRST_ID + 1]]
+    frames = [[wave(0, 0)], [wave(1, 0), wave(1, 1)], [wave(2, 0)]]
+
+    bodies = parse_skeleton_text(format_skeleton(frames, ids=ids), "a")
+
+    assert bodies.ids.tolist() == [[FIRST_ID, 0], [2**64 - 1, 0], [FIRST_ID + 1, 0]]
 
 
 @pytest.mark.parametrize("num_frames", [0, 3])
-def test_a_file_may_be_without_frames_or_bodies(tmp_path: Path, num_frames: int) -> None:
-    path = write_skeleton_file(tmp_path / "a.skeleton", [[]] * num_frames)
+def test_a_file_may_be_without_frames_or_bodies(num_frames: int) -> None:
+    bodies = parse_skeleton_text(format_skeleton([[]] * num_frames), "a")
 
-    assert read_skeleton_text(path).shape == (num_frames, 0, 25, 3)
+    assert bodies.joints.shape == (num_frames, 0, 25, 3)
+
+
+def test_lines_after_the_last_frame_are_not_read() -> None:
+    content = format_skeleton([[wave(1, 0)]])
+
+    for rest in (b"1\n", b"no skeleton\n", b"\n\n", format_skeleton(waves())):
+        assert_same(parse_skeleton_text(content + rest, "a"), parse_skeleton_text(content, "a"))
 
 
 def cut(line: int) -> Callable[[Lines], Lines]:
@@ -51,7 +174,11 @@ def change(line: int, field: int, value: bytes) -> Callable[[Lines], Lines]:
         (cut(17), "line 18: must be a joint of 12 fields, but the file ends"),
         (cut(29), "line 30: must be the number of bodies, but the file ends"),
         (change(1, 0, b"two"), "line 1: must be the number of frames, got 'two'"),
+        (change(1, 0, b"3"), "line 58: must be the number of bodies, but the file ends"),
+        (change(1, 0, b"9" * 5000), "line 1: must be the number of frames, got '999"),
         (change(2, 0, b"-1"), "line 2: must be the number of bodies, got '-1'"),
+        (change(3, 0, b"-7"), "line 3: must be a body's states, first its tracking id, got '-7 0"),
+        (change(3, 0, b"9" * 20), r"line 3: must be a tracking id of at most 18446744073709551615"),
         (change(4, 0, b"20"), "line 4: must be the number of joints, 25, got 20"),
         (change(5, 11, b""), "line 5: must be a joint of 12 fields, got '0.59"),
         (change(40, 0, b"1 2"), "line 40: must be a joint of 12 fields, got '1 2 "),
@@ -61,10 +188,9 @@ def change(line: int, field: int, value: bytes) -> Callable[[Lines], Lines]:
     ],
 )
 def test_a_damaged_file_is_refused_with_the_line(
-    tmp_path: Path, damage: Callable[[Lines], Lines], problem: str
+    damage: Callable[[Lines], Lines], problem: str
 ) -> None:
-    path = write_skeleton_file(tmp_path / "a.skeleton", [[wave(1, 1)], [wave(2, 1)]])
-    path.write_bytes(b"\n".join(damage(path.read_bytes().splitlines())))
+    lines = format_skeleton([[wave(1, 1)], [wave(2, 1)]]).splitlines()
 
     with pytest.raises(ValueError, match=rf"a\.skeleton, {problem}"):
-        read_skeleton_text(path)
+        parse_skeleton_text(b"\n".join(damage(lines)), "a.skeleton")

@@ -134,7 +134,7 @@ def test_a_missing_store_says_how_to_prepare_it(tmp_path: Path) -> None:
 
 
 def test_an_unknown_data_set_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="synthetic, ntu60, nw_ucla, utd_mhad, got 'ntu'"):
+    with pytest.raises(ValueError, match=r"synthetic, ntu60, .*utd_mhad.* got 'ntu'"):
         open_store("ntu", tmp_path)
 
 
