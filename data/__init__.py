@@ -2,7 +2,7 @@
 
 from data.dataset import DatasetSource
 from data.fsd10 import FSD10
-from data.hrnet import GYM99, KINETICS_HRNET, NTU60_HRNET
+from data.hrnet import GYM99, KINETICS_HRNET, NTU60_HRNET, NTU120_HRNET
 from data.kinetics import KINETICS
 from data.msr_action3d import MSR_ACTION3D
 from data.ntu_rgbd import NTU60, NTU120
@@ -24,6 +24,7 @@ DATASETS: dict[str, DatasetSource] = {
     "gym99": GYM99,
     "kinetics_hrnet": KINETICS_HRNET,
     "ntu60_hrnet": NTU60_HRNET,
+    "ntu120_hrnet": NTU120_HRNET,
 }
 
 __all__ = ["DATASETS"]

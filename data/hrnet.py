@@ -3,6 +3,7 @@
 gym99           FineGym99 (Shao et al., CVPR 2020), one athlete in 99 classes: gym_hrnet.pkl
 kinetics_hrnet  Kinetics-400 (Kay et al., 2017), two persons, from a file that has the keypoints
 ntu60_hrnet     NTU RGB+D (Shahroudy et al., CVPR 2016), two persons: ntu60_hrnet.pkl
+ntu120_hrnet    NTU RGB+D 120 (Liu et al., TPAMI 2020), two persons: ntu120_hrnet.pkl
 
 Option `coordinates`: `scaled` by the image to -1..1 (default) or `pixels`. NTU RGB+D has its own
 protocols. The others have the protocol `split`, the file's: its val is test, and val is every
@@ -19,7 +20,7 @@ from typing import get_args
 
 from data.dataset import Clip, DatasetInfo, DatasetSource, RawClip, SplitRule
 from data.names import read_names
-from data.ntu_rgbd import NTU60
+from data.ntu_rgbd import NTU60, NTU120
 from data.parts import split_by_part
 from data.pyskl import Annotation, Coordinates, make_image_clip, scan_pyskl
 from data.skeletons import COCO_17
@@ -110,3 +111,4 @@ KINETICS_HRNET = DatasetSource(
 )
 
 NTU60_HRNET = _from_ntu(NTU60)
+NTU120_HRNET = _from_ntu(NTU120)

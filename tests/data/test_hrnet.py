@@ -5,7 +5,7 @@ import pytest
 
 from data import DATASETS
 from data.dataset import DatasetSource
-from data.hrnet import GYM99, KINETICS_HRNET, NTU60_HRNET
+from data.hrnet import GYM99, KINETICS_HRNET, NTU60_HRNET, NTU120_HRNET
 from data.preparation import prepare
 from tests.data.pyskl_files import make_annotation, make_file, write_file
 from tests.data.stores import load_all
@@ -28,7 +28,12 @@ def test_fine_gym_is_prepared_with_the_file_s_val_as_test(tmp_path: Path) -> Non
 
 
 def test_classes_have_different_names() -> None:
-    for source, number in ((GYM99, 99), (KINETICS_HRNET, 400), (NTU60_HRNET, 60)):
+    for source, number in (
+        (GYM99, 99),
+        (KINETICS_HRNET, 400),
+        (NTU60_HRNET, 60),
+        (NTU120_HRNET, 120),
+    ):
         assert len(set(source.info.classes)) == len(source.info.classes) == number
 
 
@@ -53,6 +58,16 @@ def test_ntu_clips_have_the_numbers_of_their_names(tmp_path: Path) -> None:
 
     assert (clip.label, clip.subject, clip.camera, clip.setup) == (59, 20, 3, 17)
     assert clip.skeleton.shape == (3, 2, 17, 3)
+
+
+def test_ntu_120_has_its_own_splits(tmp_path: Path) -> None:
+    names = ["S018C001P045R001A120", "S018C001P044R001A120", "S019C001P044R001A120"]
+    content = make_file(*(make_annotation(name, 119) for name in names))
+
+    store = prepare("ntu120_hrnet", write_file(tmp_path / "ntu120_hrnet.pkl", content), tmp_path)
+
+    assert store.names[store.split("xsub", "train")].tolist() == names[:1]
+    assert store.names[store.split("xset", "test")].tolist() == names[2:]
 
 
 def test_the_parts_of_an_ntu_file_do_not_count(tmp_path: Path) -> None:
