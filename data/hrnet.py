@@ -12,7 +12,6 @@ tenth training clip of each class in FineGym99, every twentieth in Kinetics-400.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,13 +20,10 @@ from typing import get_args
 from data.dataset import Clip, DatasetInfo, DatasetSource, RawClip, SplitRule
 from data.names import read_names
 from data.ntu_rgbd import NTU60, NTU120
+from data.ntu_rgbd_names import NTU120_NAMES
 from data.parts import split_by_part
 from data.pyskl import Annotation, Coordinates, make_image_clip, scan_pyskl
 from data.skeletons import COCO_17
-
-NTU_NAME = re.compile(
-    r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R\d{3}A(?P<action>\d{3})"
-)
 
 
 def scan_gym99(raw: Path, *, coordinates: Coordinates = "scaled") -> list[RawClip]:
@@ -46,15 +42,8 @@ def scan_ntu(raw: Path, *, coordinates: Coordinates = "scaled") -> list[RawClip]
 
 
 def make_ntu_clip(annotation: Annotation, *, make_clip: Callable[[Annotation], Clip]) -> Clip:
-    match = NTU_NAME.fullmatch(annotation.name)
-    if match is None or int(match["action"]) - 1 != annotation.label:
-        raise ValueError(
-            f"{annotation.place}: the name must be SsssCcccPpppRrrrAaaa with the action "
-            f"{annotation.label + 1} of the label {annotation.label}"
-        )
-    subject, camera, setup = map(int, match.group("subject", "camera", "setup"))
-    clip = make_clip(annotation)
-    return clip._replace(subject=subject, camera=camera, setup=setup, part="")
+    name = NTU120_NAMES.parse_clip(annotation.name, annotation.label, annotation.place)
+    return make_clip(annotation)._replace(**name.fields(), part="")
 
 
 def _image_clips(num_persons: int, coordinates: Coordinates) -> Callable[[Annotation], Clip]:

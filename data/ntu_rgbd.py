@@ -2,9 +2,9 @@
 
 Clips of Kinect v2 with up to two persons. Raw: the files SsssCcccPpppRrrrAaaa.skeleton (setup,
 camera, performer, replication, action), in folders or in the zip archives as they are downloaded;
-or arrays that others have made of them (`data.ntu_rgbd_arrays`). The clips with missing skeletons,
-as listed by the authors, are left out: 302 of 56,880 and 535 of 114,480. Protocols, each with
-validation clips held out of training by performer:
+or arrays that others have made of them (`data.ntu_rgbd_arrays`, a .pkl file of `data.pyskl`). The
+clips with missing skeletons, as listed by the authors, are left out: 302 of 56,880 and 535 of
+114,480. Protocols, each with validation clips held out of training by performer:
 
 ntu60   xsub   20 performers train, the others test; performers 18 and 28, of the 20, are val
         xview  test camera 1; cameras 2 and 3 train, their performers 18 and 28 are val
@@ -27,25 +27,13 @@ from data.dataset import Clip, ClipTable, DatasetInfo, DatasetSource, FloatArray
 from data.msg3d_preprocessing import align, select_bodies
 from data.ntu_rgbd_arrays import NUM_PERSONS, find_arrays, scan_arrays, split_as_stated
 from data.ntu_rgbd_names import NTU60_NAMES, NTU120_NAMES, ClipName, Edition, is_missing
-from data.skeleton_arrays import NUM_JOINTS
+from data.pyskl import Annotation, scan_pyskl, to_positions
 from data.skeleton_text import Bodies, parse_skeleton_text
+from data.skeletons import NTU_25
 
 Preprocessing = Literal["msg3d", "ctrgcn", "none"]
 
-# joints: spine base and middle, neck, head, left arm to the hand, right arm, left leg to the foot,
-# right leg, spine at the shoulders, left hand's tip and thumb, right hand's tip and thumb
 # fmt: off
-EDGES = (
-    (0, 1), (1, 20), (2, 20), (3, 2),
-    (4, 20), (5, 4), (6, 5), (7, 6), (8, 20), (9, 8), (10, 9), (11, 10),
-    (12, 0), (13, 12), (14, 13), (15, 14), (16, 0), (17, 16), (18, 17), (19, 18),
-    (21, 22), (22, 7), (23, 24), (24, 11),
-)
-
-MIRRORED = (
-    (4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19), (21, 23), (22, 24),
-)
-
 XSUB60_TRAIN_SUBJECTS = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
 XSUB120_TRAIN_SUBJECTS = (
     *XSUB60_TRAIN_SUBJECTS,
@@ -85,13 +73,16 @@ def _scan(raw: Path, edition: Edition, preprocessing: Preprocessing | None) -> l
     if preprocessing not in (None, *get_args(Preprocessing)):
         known = ", ".join(get_args(Preprocessing))
         raise ValueError(f"preprocessing must be one of {known}, got {preprocessing!r}")
-    arrays = find_arrays(raw, edition)
+    is_pyskl = raw.suffix == ".pkl"
+    arrays = [raw] if is_pyskl else find_arrays(raw, edition)
     if not arrays:
         return _scan_files(raw, edition, preprocessing or "msg3d")
     if preprocessing is not None:
         raise ValueError(
             f"{arrays[0]} has been preprocessed: leave out preprocessing, got {preprocessing!r}"
         )
+    if is_pyskl:
+        return scan_pyskl(raw, partial(make_position_clip, edition=edition))
     return scan_arrays(arrays, edition)
 
 
@@ -100,7 +91,8 @@ def _scan_files(raw: Path, edition: Edition, preprocessing: Preprocessing) -> li
     if not files:
         raise ValueError(
             f"{raw} must have S*.skeleton files, in folders or zip archives, or be or have arrays: "
-            f"{edition.name.upper()}_*.npz, or train_data_joint.npy and train_label.pkl"
+            f"{edition.name.upper()}_*.npz, train_data_joint.npy and train_label.pkl; or be a .pkl "
+            "file of pyskl"
         )
     clips = []
     for file in files:
@@ -114,6 +106,13 @@ def _scan_files(raw: Path, edition: Edition, preprocessing: Preprocessing) -> li
 def load_clip(file: RawFile, name: ClipName, *, preprocessing: Preprocessing) -> Clip:
     bodies = parse_skeleton_text(file.read(), str(file.path))
     return Clip(skeleton=_preprocess(bodies, preprocessing), **name.fields())
+
+
+def make_position_clip(annotation: Annotation, *, edition: Edition) -> Clip:
+    """A clip of a pyskl file of 3-D joints; its numbers and splits are those of its name."""
+    name = edition.parse_clip(annotation.name, annotation.label, annotation.place)
+    skeleton = to_positions(annotation, num_joints=NTU_25.num_joints, num_persons=NUM_PERSONS)
+    return Clip(skeleton=skeleton, **name.fields())
 
 
 def _preprocess(bodies: Bodies, preprocessing: Preprocessing) -> FloatArray:
@@ -154,13 +153,9 @@ def _describe(edition: Edition, *protocols: str) -> DatasetInfo:
         name=edition.name,
         classes=edition.classes(),
         num_channels=3,
-        num_joints=NUM_JOINTS,
         num_persons=NUM_PERSONS,
-        edges=EDGES,
-        centre=20,
         protocols=protocols,
-        origin_joint=1,
-        mirrored=MIRRORED,
+        **NTU_25._asdict(),
     )
 
 

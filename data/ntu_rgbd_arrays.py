@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from data.array_files import open_npy, open_npz
 from data.dataset import Clip, ClipTable, FloatArray, RawClip
 from data.ntu_rgbd_names import NTU60_NAMES, NTU120_NAMES, ClipName, Edition
+from data.parts import split_by_part
 from data.pickles import read_plain_pickle
 
 NUM_PERSONS = 2
@@ -66,14 +67,10 @@ def scan_arrays(paths: list[Path], edition: Edition) -> list[RawClip]:
 
 
 def split_as_stated(clips: ClipTable, protocol: str) -> NDArray[np.str_]:
-    """The part of the clips of this protocol's .npz file; every 20th of a class in training, in
-    their order, is val."""
+    """By the part of the clips of this protocol's .npz file."""
     of_protocol = np.char.startswith(clips.names, f"{protocol}_")
-    splits = np.where(of_protocol, clips.parts, "").astype("U5")
-    for label in np.unique(clips.labels):
-        train = np.flatnonzero((splits == "train") & (clips.labels == label))
-        splits[train[VAL_EVERY - 1 :: VAL_EVERY]] = "val"
-    return splits
+    stated = clips._replace(parts=np.where(of_protocol, clips.parts, ""))
+    return split_by_part(stated, test_part="test", every=VAL_EVERY)
 
 
 def load_npz_clip(path: Path, name: str, part: str, row: int) -> Clip:

@@ -7,14 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from data.names import read_names
 from data.raw_files import parse_name
 
 FILE_NAME = re.compile(
     r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<take>\d{3})A(?P<action>\d{3})"
     r"\.skeleton"
 )
-CLASSES = Path(__file__).with_name("ntu_rgbd_classes.txt")
-MISSING = Path(__file__).with_name("ntu_rgbd_missing.txt")
 
 
 class ClipName(NamedTuple):
@@ -49,7 +48,7 @@ class Edition(NamedTuple):
     action: int
 
     def classes(self) -> tuple[str, ...]:
-        return tuple(_read_lines(CLASSES)[: self.action])
+        return read_names("ntu_rgbd_classes.txt")[: self.action]
 
     def parse(self, path: Path) -> ClipName | None:
         """The numbers of a `.skeleton` file's name, None if it is of a setup of the other edition.
@@ -59,11 +58,27 @@ class Edition(NamedTuple):
         numbers = parse_name(path, FILE_NAME)
         if numbers["setup"] > self.setup:
             return None
+        self._check(numbers, str(path))
+        return ClipName(path.stem, **numbers)
+
+    def parse_clip(self, name: str, label: int, place: str) -> ClipName:
+        """The numbers of the name of a clip with this label; ValueError, naming the place, if the
+        name has another form, numbers out of range, or another action than the label's."""
+        match = FILE_NAME.fullmatch(f"{name}.skeleton")
+        numbers = {key: int(value) for key, value in match.groupdict().items()} if match else {}
+        if numbers.get("action") != label + 1:
+            raise ValueError(
+                f"{place}: the name must be SsssCcccPpppRrrrAaaa with the action {label + 1} of "
+                f"the label {label}"
+            )
+        self._check(numbers, place)
+        return ClipName(name, **numbers)
+
+    def _check(self, numbers: dict[str, int], place: str) -> None:
         for key, number in numbers.items():
             largest = getattr(self, key)
             if not 1 <= number <= largest:
-                raise ValueError(f"{path}: the {key} must be in 1..{largest}, got {number}")
-        return ClipName(path.stem, **numbers)
+                raise ValueError(f"{place}: the {key} must be in 1..{largest}, got {number}")
 
 
 NTU60_NAMES = Edition("ntu60", setup=17, camera=3, subject=40, take=2, action=60)
@@ -77,9 +92,4 @@ def is_missing(clip: ClipName) -> bool:
 
 @cache
 def _read_missing() -> frozenset[str]:
-    return frozenset(_read_lines(MISSING))
-
-
-def _read_lines(path: Path) -> list[str]:
-    lines = path.read_text(encoding="ascii").splitlines()
-    return [line for line in lines if not line.startswith("#")]
+    return frozenset(read_names("ntu_rgbd_missing.txt"))

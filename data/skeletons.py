@@ -1,4 +1,4 @@
-"""The skeletons of pose estimators that several data sets share.
+"""The skeletons of sensors and pose estimators that several data sets share.
 
 Edges are (child, parent), 0-based, towards `centre`; mirrored are (left, right) joints.
 """
@@ -19,6 +19,24 @@ class Skeleton(NamedTuple):
 
 
 # fmt: off
+NTU_25 = Skeleton(
+    # Kinect v2: spine base and middle, neck, head, left arm to the hand, right arm, left leg to the
+    # foot, right leg, spine at the shoulders, left hand's tip and thumb, right hand's tip and thumb
+    num_joints=25,
+    edges=(
+        (0, 1), (1, 20), (2, 20), (3, 2),
+        (4, 20), (5, 4), (6, 5), (7, 6), (8, 20), (9, 8), (10, 9), (11, 10),
+        (12, 0), (13, 12), (14, 13), (15, 14), (16, 0), (17, 16), (18, 17), (19, 18),
+        (21, 22), (22, 7), (23, 24), (24, 11),
+    ),
+    centre=20,
+    origin_joint=1,
+    mirrored=(
+        (4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19), (21, 23),
+        (22, 24),
+    ),
+)
+
 COCO_17 = Skeleton(
     # nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles: left is odd, right even
     num_joints=17,

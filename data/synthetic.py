@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.dataset import Clip, ClipTable, DatasetInfo, DatasetSource, FloatArray, RawClip
+from data.skeletons import NTU_25
 
 Angles = NDArray[np.float64]
 
@@ -51,16 +52,7 @@ REST_POSE: tuple[tuple[int, int, tuple[float, float, float]], ...] = (
 )
 # fmt: on
 
-# fmt: off
-EDGES = (
-    (0, 1), (1, 20), (2, 20), (3, 2),
-    (4, 20), (5, 4), (6, 5), (7, 6), (8, 20), (9, 8), (10, 9), (11, 10),
-    (12, 0), (13, 12), (14, 13), (15, 14), (16, 0), (17, 16), (18, 17), (19, 18),
-    (21, 22), (22, 7), (23, 24), (24, 11),
-)
-# fmt: on
-
-NUM_JOINTS = 25
+NUM_JOINTS = NTU_25.num_joints
 SPINE, ELBOW_L, SHOULDER_L, ELBOW_R, SHOULDER_R = 1, 5, 4, 9, 8
 HIP_L, KNEE_L, HIP_R, KNEE_R = 12, 13, 16, 17
 
@@ -157,12 +149,9 @@ def describe_synthetic(*, num_classes: int = 8, **options: object) -> DatasetInf
         name="synthetic",
         classes=tuple(MOVEMENTS)[:num_classes],
         num_channels=3,
-        num_joints=NUM_JOINTS,
         num_persons=1,
-        edges=EDGES,
-        centre=20,
         protocols=("xsub",),
-        origin_joint=1,
+        **NTU_25._asdict(),
     )
 
 

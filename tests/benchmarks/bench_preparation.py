@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from data import find_source
 from data.preparation import prepare
+from orchestrator.own_data import find_source
 
 
 def main() -> None:

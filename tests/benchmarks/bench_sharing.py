@@ -11,7 +11,6 @@ clips; in copies of the frames. For comparison each process makes a copy of its 
 import argparse
 import multiprocessing
 import tempfile
-from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -20,22 +19,11 @@ import numpy as np
 import torch
 
 from data.batches import ClipBatches, ClipTransform
-from data.dataset import Clip
-from data.ntu_rgbd import NTU60
+from data.preparation import prepare
 from data.store import ArrayStore, open_store
-from data.store_files import write_store
+from tests.benchmarks.made_up import made_up_ntu60
 
-CLIP_FRAMES = 80
 TRANSFORM = ClipTransform(clip_len=64, rotation_deg=(17.0, 17.0, 17.0))
-
-
-def make_clips(count: int) -> Iterator[Clip]:
-    """One clip in five has a second person."""
-    rng = np.random.default_rng(0)
-    for number in range(count):
-        skeleton = rng.normal(size=(CLIP_FRAMES, 2, 25, 3)).astype(np.float32)
-        skeleton[:, 1] *= number % 5 == 0
-        yield Clip(f"clip{number:06d}", skeleton, number % 60, subject=1 + number % 40)
 
 
 def proportional_set_size() -> int:
@@ -90,11 +78,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
-        (root / "ntu60").mkdir()
-        origin = {"source": None, "options": {}}
-        clips = make_clips(arguments.clips)
-        write_store(root / "ntu60", clips, NTU60.info, NTU60.splits, origin)
-        megabytes = open_store("ntu60", root).frames.nbytes / 1e6
+        store = prepare(made_up_ntu60(arguments.clips), None, root)
+        megabytes = store.frames.nbytes / 1e6
         print(f"{arguments.trials} trials, {arguments.clips} clips, {megabytes:,.0f} MB of frames")
         for name, private in (("batches from the map", False), ("private copies", True)):
             copies = measure(root, arguments.trials, private=private)

@@ -64,7 +64,7 @@ def test_ntu_120_has_its_own_splits(tmp_path: Path) -> None:
     names = ["S018C001P045R001A120", "S018C001P044R001A120", "S019C001P044R001A120"]
     content = make_file(*(make_annotation(name, 119) for name in names))
 
-    store = prepare("ntu120_hrnet", write_file(tmp_path / "ntu120_hrnet.pkl", content), tmp_path)
+    store = prepare(NTU120_HRNET, write_file(tmp_path / "ntu120_hrnet.pkl", content), tmp_path)
 
     assert store.names[store.split("xsub", "train")].tolist() == names[:1]
     assert store.names[store.split("xset", "test")].tolist() == names[2:]

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from data.batches import ClipBatches, ClipTransform
+from data.names import read_names
 from data.ntu_rgbd import NTU60, NTU120, scan_ntu60, scan_ntu120
-from data.ntu_rgbd_names import FILE_NAME, MISSING, NTU60_NAMES, NTU120_NAMES
+from data.ntu_rgbd_names import FILE_NAME, NTU60_NAMES, NTU120_NAMES
 from data.preparation import prepare
 from data.streams import to_stream
 from tests.data import ntu_golden as golden
@@ -104,7 +105,7 @@ def test_one_body_leaves_the_second_person_absent(tmp_path: Path) -> None:
 
 
 def test_302_and_535_clips_with_names_of_the_data_sets_are_left_out() -> None:
-    names = [line for line in MISSING.read_text().splitlines() if not line.startswith("#")]
+    names = read_names("ntu_rgbd_missing.txt")
 
     paths = [Path(f"{name}.skeleton") for name in names]
     assert all(FILE_NAME.fullmatch(path.name) for path in paths)
@@ -164,7 +165,7 @@ def test_the_larger_edition_takes_the_clips_of_both(tmp_path: Path) -> None:
 
     clips = load_all(scan_ntu120(tmp_path))
 
-    assert missing in MISSING.read_text()
+    assert missing in read_names("ntu_rgbd_missing.txt")
     assert [clip.name for clip in clips] == names
     assert [(clip.label, clip.subject, clip.setup) for clip in clips[1:]] == [
         (60, 8, 18),
@@ -248,3 +249,37 @@ def test_the_larger_edition_trains_on_53_subjects_or_on_even_setups() -> None:
     assert set(subjects[splits["xset"] == "val"]) == {19, 44, 67}
     for split in splits.values():
         assert not set(subjects[split == "val"]) & set(subjects[split == "train"])
+
+
+def test_a_pyskl_file_of_joints_in_space_is_read_by_the_names_of_its_clips(tmp_path: Path) -> None:
+    joints = np.random.default_rng(0).normal(size=(1, 6, 25, 3)).astype("f4")
+    annotations = [{"frame_dir": NAME, "label": 12, "keypoint": joints, "total_frames": 6}]
+    path = tmp_path / "ntu60_3danno.pkl"
+    path.write_bytes(pickle.dumps({"split": {"xsub_train": [NAME]}, "annotations": annotations}))
+
+    (clip,) = load_all(scan_ntu60(path))
+
+    assert (clip.name, *clip[2:6]) == (NAME, 12, 3, 2, 1)
+    np.testing.assert_array_equal(clip.skeleton[:, 0], joints[0])
+    assert not clip.skeleton[:, 1].any()
+    with pytest.raises(ValueError, match=r"has been preprocessed.*got 'msg3d'"):
+        scan_ntu60(path, preprocessing="msg3d")
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "told"),
+    [
+        (NAME, 3, "with the action 4 of the label 3"),
+        ("S001C009P003R002A013", 12, r"camera must be in 1\.\.3, got 9"),
+    ],
+)
+def test_a_pyskl_clip_of_another_name_is_refused(
+    tmp_path: Path, name: str, label: int, told: str
+) -> None:
+    joints = np.ones((1, 2, 25, 3), dtype="f4")
+    annotations = [{"frame_dir": name, "label": label, "keypoint": joints}]
+    path = tmp_path / "ntu60_3danno.pkl"
+    path.write_bytes(pickle.dumps({"split": {}, "annotations": annotations}))
+
+    with pytest.raises(ValueError, match=told):
+        load_all(scan_ntu60(path))

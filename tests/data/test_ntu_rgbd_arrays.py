@@ -129,7 +129,7 @@ def test_clips_with_names_are_split_by_both_protocols(tmp_path: Path) -> None:
 def test_every_20th_clip_of_a_class_is_val_however_classes_are_mixed() -> None:
     labels, parts = np.arange(400) % 7, np.repeat(["train", "test"], [300, 100])
     table = clip_table([0] * 400, labels=labels.tolist(), parts=parts.tolist())
-    table = table._replace(names=np.array([f"xset_{number}" for number in range(400)]))
+    table = table._replace(names=np.array([f"xset_{number:06d}" for number in range(400)]))
 
     splits = NTU120.splits["xset"](table)
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from data.skeletons import COCO_17, OPENPOSE_18, OPENPOSE_25, Skeleton
+from data.skeletons import COCO_17, NTU_25, OPENPOSE_18, OPENPOSE_25, Skeleton
+from models.skeletons import SKELETONS as OF_MODELS
 
-SKELETONS = [COCO_17, OPENPOSE_18, OPENPOSE_25]
+SKELETONS = [NTU_25, COCO_17, OPENPOSE_18, OPENPOSE_25]
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,14 @@ def test_a_mirrored_skeleton_has_the_same_bones(skeleton: Skeleton) -> None:
     mirrored = {(other[child], other[parent]) for child, parent in skeleton.edges}
 
     assert mirrored == set(skeleton.edges)
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "name"),
+    list(zip(SKELETONS, ["ntu25", "coco17", "openpose18", "body25"], strict=True)),
+)
+def test_models_are_described_for_the_same_skeletons(skeleton: Skeleton, name: str) -> None:
+    other = OF_MODELS[name]
+
+    assert (skeleton.num_joints, skeleton.centre) == (other.num_joints, other.centre)
+    assert set(skeleton.edges) == set(other.edges)
