@@ -116,6 +116,9 @@ class StudyLog:
             self._file.seek(whole)
         return self
 
+    def close(self) -> None:
+        self._file.close()
+
     def plan(self, plan: TrialPlan) -> TrialRecord:
         """The record of this trial, new or known; it takes the plan's name if that is another."""
         if plan.id not in self.records or self.records[plan.id].plan != plan:

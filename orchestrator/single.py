@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import closing
 
 from data.preparation import ensure_store
 from orchestrator.engine.config import TrialConfig
@@ -26,8 +27,7 @@ def train_single(
     store = ensure_store(config.data.name, services.home.data)
     plan = plan_of(config, store, name, Role.SINGLE)
     folder = services.home.single(plan.id)
-    with locked(folder):
-        log = StudyLog(folder.log).open()
+    with locked(folder), closing(StudyLog(folder.log).open()) as log:
         about = StudyTags(SINGLE_TRIALS, {}, {"study": SINGLE_TRIALS, **git_tags()})
         tracker = MlflowTracker(services.tracking_uri, services.home.artifacts, about)
         objective = Objective(metric=config.metric, mode=config.mode)

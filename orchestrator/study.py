@@ -6,7 +6,7 @@ import fcntl
 import os
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from orchestrator.ablation import variants_of
@@ -118,8 +118,7 @@ class Session:
 def open_session(study: Study, services: Services) -> Iterator[Session]:
     """Take the study; raises `StudyBusyError` while another driver has it."""
     folder = services.home.study(study.spec.study)
-    with locked(folder):
-        log = StudyLog(folder.log).open()
+    with locked(folder), closing(StudyLog(folder.log).open()) as log:
         tracker = _tracker(study, services)
         remember(
             study,
