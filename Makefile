@@ -36,6 +36,8 @@ schemas: $(BIN)/skeltune
 bench: $(BIN)/skeltune
 	$(BIN)/python -m tests.benchmarks.bench_models
 	$(BIN)/python -m tests.benchmarks.bench_pipeline
+	$(BIN)/python -m tests.benchmarks.bench_sharing
+	$(BIN)/python -m tests.benchmarks.bench_large
 	$(BIN)/python -m tests.benchmarks.bench_parsing
 	$(BIN)/python -m tests.benchmarks.bench_orchestration
 
