@@ -15,6 +15,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -167,7 +168,13 @@ def _each(reader: PartReader, parts: list[Part], workers: int, lock: int) -> Ite
     with ProcessPoolExecutor(
         workers, get_context("fork"), initializer=_start_worker, initargs=(lock,)
     ) as pool:
-        yield from pool.map(reader, parts)
+        try:
+            yield from pool.map(reader, parts)
+        except BrokenProcessPool as error:
+            raise ChildProcessError(
+                "a process that reads clips was ended from outside, perhaps for want of memory; "
+                "the same command goes on from here"
+            ) from error
 
 
 def _start_worker(lock: int) -> None:

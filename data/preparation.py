@@ -54,8 +54,8 @@ def prepare(
 
     `raw` is where the files lie, if the source does not know or they lie elsewhere. `options` go
     to the dataset's reader. With `on_error="skip"` clips that cannot be read are left out and
-    recorded in the manifest. A store that is already there is returned if it was prepared with the
-    same options and dtype. Raises ValueError for what the dataset does not take, for raw files that
+    recorded in the manifest. A store that is already there is returned, without a look at the raw
+    files, if it was prepared from the same place with the same options and dtype. Raises ValueError for what the dataset does not take, for raw files that
     are missing or damaged, for two clips of one name, and for an existing store that differs unless
     `overwrite`.
     """
@@ -158,8 +158,8 @@ def _publish(folder: Path, target: Path, old: Path | None) -> None:
 def _require_same(
     store: ArrayStore, source: DatasetSource, origin: Mapping[str, Any]
 ) -> ArrayStore:
-    """The store, if it is what was asked for; where the raw files lie does not matter."""
-    decisive = ("options", "dtype", *source.description)
+    """The store, if it is what was asked for."""
+    decisive = ("options", "dtype", "source", *source.description)
     asked = {"dataset": source.info.name, **{key: origin[key] for key in decisive}}
     found = {"dataset": store.info.name, **{key: store.manifest.get(key) for key in decisive}}
     if found != asked:

@@ -233,7 +233,7 @@ def main() -> None:
         app()
     except SpecError as error:
         _fail(str(error), EXIT_BAD_INPUT)
-    except (SkelTuneError, ValueError) as error:
+    except (SkelTuneError, ValueError, OSError) as error:
         if os.environ.get("SKELTUNE_TRACEBACK"):
             raise
         _fail(str(error), EXIT_BAD_INPUT)

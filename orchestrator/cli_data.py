@@ -49,12 +49,14 @@ def data_prepare(
 ) -> None:
     """Read a data set's original files once into memory-mapped arrays; killed, it can go on."""
     from data.preparation import prepare
+    from data.store import prepared_names
     from orchestrator.engine.documents import parse_overrides
     from orchestrator.own_data import find_source
     from orchestrator.progress import reading_progress
     from orchestrator.reader_options import reader_options
 
     source = find_source(name)
+    is_there = (store_name or source.info.name) in prepared_names(_root()) and not overwrite
     given = reader_options(source, parse_overrides(options or []))
     console = _console()
     with reading_progress(console) as progress:
@@ -69,6 +71,11 @@ def data_prepare(
             overwrite=overwrite,
             progress=progress,
             **given,
+        )
+    if is_there:
+        console.print(
+            f"{store.name} was prepared before, nothing was read (--overwrite reads it again)",
+            highlight=False,
         )
     skipped = len(store.manifest["skipped"])
     left_out = f" ({skipped} left out: see `skeltune data info {store.name}`)" if skipped else ""

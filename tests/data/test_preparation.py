@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from data import DATASETS
-from data.dataset import RawClip
+from data.dataset import Clip, RawClip
 from data.preparation import ensure_store, prepare
 from data.store import ArrayStore, StoreMissingError, open_store
 from data.store_files import MANIFEST
@@ -118,6 +118,14 @@ def test_preparing_again_otherwise_needs_overwrite(tmp_path: Path, other) -> Non
 
     store = prepare(SYNTHETIC, None, tmp_path, overwrite=True, **(SMALL | other))
     assert len(store) == 6 * other.get("num_takes", 1)
+
+
+def test_raw_files_of_another_place_need_overwrite(raw: Path, root: Path, tmp_path: Path) -> None:
+    prepare(FOLDER, raw, root)
+    moved = raw.rename(tmp_path / "moved")
+
+    with pytest.raises(ValueError, match=rf"{raw}.*asked for.*{moved}.*overwrite it"):
+        prepare(FOLDER, moved, root)
 
 
 def test_another_dataset_under_the_same_name_needs_overwrite(raw: Path, root: Path) -> None:
@@ -337,6 +345,18 @@ def test_after_a_kill_the_parts_are_taken_over_and_the_store_is_the_same(
     undisturbed = prepare(FOLDER, raw, root.with_name("undisturbed"))
     assert bytes_of(store) == bytes_of(undisturbed)
     assert names_in(root) == ["nw_ucla"]
+
+
+def end_this_process(path: Path) -> Clip:
+    os._exit(9)
+
+
+def test_a_killed_worker_is_told_in_one_line(raw: Path, root: Path) -> None:
+    def scan(raw: Path) -> list[RawClip]:
+        return [RawClip(f"{number}", partial(end_this_process, raw)) for number in range(200)]
+
+    with pytest.raises(ChildProcessError, match=r"ended from outside.*goes on from here"):
+        prepare(replace(FOLDER, scan=scan), raw, root, workers=2)
 
 
 def test_the_workers_of_a_killed_preparation_end_too(raw: Path, root: Path, kill_midway) -> None:
