@@ -9,15 +9,16 @@ Shapes: N batch, C channels, T = clip_len, V joints, M persons.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from data.compose import Taken, compose
-from data.dataset import IntArray
+from data.dataset import FloatArray, IntArray
 from data.draws import draw, epoch_generator
+from data.extremes import axis_extremes, extreme_points
 from data.frames import DeviceFrames, MappedFrames
 from data.noise import Noise
 from data.plan import Plan, make_plan
@@ -81,10 +82,7 @@ class ClipBatches:
         self._seed, self._train, self._repeat = seed, train, repeat
         self._device = device
         mapped = MappedFrames(
-            store,
-            clips,
-            _noise(store, transform, test),
-            with_extremes=transform.normalize == "minmax",
+            store, clips, _noise(store, transform, test), extremes_of=_extremes(transform, train)
         )
         budget = _default_budget(device) if budget is None else budget
         self._streamed = mapped.num_bytes > budget
@@ -143,6 +141,14 @@ class ClipBatches:
         places = plan.places.to(self._device)
         present = None if self._has_person is None else self._has_person[places]
         return Batch(x, self._labels[places], self._clips[places], present)
+
+
+def _extremes(transform: ClipTransform, train: bool) -> Callable[[FloatArray], FloatArray] | None:
+    """Which points of a clip decide its range, if that is asked for."""
+    if transform.normalize != "minmax":
+        return None
+    mixes_axes = train and (any(transform.rotation_deg) or transform.shear > 0)
+    return extreme_points if mixes_axes else axis_extremes
 
 
 def _noise(store: ArrayStore, transform: ClipTransform, test: bool) -> Noise | None:

@@ -38,6 +38,7 @@ def compose(taken: Taken, plan: Plan, transform: ClipTransform, info: DatasetInf
     if plan.mirrored is not None:
         swapped = _swapped_joints(info)
         x = torch.where(plan.mirrored, x[..., swapped], x)
+        presence = presence.expand(*presence.shape[:-1], info.num_joints)
         presence = torch.where(plan.mirrored, presence[..., swapped], presence)
     y = apply_maps(plan.maps, x)
     if plan.extremes is not None:
@@ -49,9 +50,9 @@ def compose(taken: Taken, plan: Plan, transform: ClipTransform, info: DatasetInf
         y = torch.cat([y, x[:, -1:]], dim=1)
     if plan.kept is not None:
         y.mul_(plan.kept)
-    hops, has_score = transform.bone_hops, info.has_score
+    mean_score = info.has_score and transform.score_of_differences == "mean"
     y = y.movedim(2, 4)
-    y = to_stream(y, transform.stream, info.edges, hops=hops, has_score=has_score)
+    y = to_stream(y, transform.stream, info.edges, hops=transform.bone_hops, mean_score=mean_score)
     return y.contiguous()
 
 

@@ -25,6 +25,14 @@ class Extremes:
         return points.transpose(1, 2)[:, :, None, None].contiguous()
 
 
+def axis_extremes(points: FloatArray) -> FloatArray:
+    """The points (n, D) that are lowest or highest on an axis: enough where no map mixes axes."""
+    if not len(points):
+        return points
+    chosen: FloatArray = points[np.concatenate([points.argmin(axis=0), points.argmax(axis=0)])]
+    return chosen
+
+
 def extreme_points(points: FloatArray) -> FloatArray:
     """The corners of the convex hull of points (n, D), which has the extremes of every linear map
     of them; all points where they lie in one plane."""

@@ -7,6 +7,7 @@ the body with number frame * M + person is a row of (F * M, V * C).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from data.dataset import DatasetInfo, FloatArray, IntArray
-from data.extremes import Extremes, extreme_points
+from data.extremes import Extremes
 from data.noise import Noise, present_joints
 from data.store import ArrayStore
 from data.transform import num_coordinates
@@ -67,7 +68,7 @@ class MappedFrames:
         clips: IntArray,
         noise: Noise | None = None,
         *,
-        with_extremes: bool = False,
+        extremes_of: Callable[[FloatArray], FloatArray] | None = None,
     ) -> None:
         frames = np.asarray(store.frames)
         num_frames, num_persons, num_joints, num_channels = frames.shape
@@ -79,7 +80,7 @@ class MappedFrames:
         self._lost = None if noise is None else _Bits(num_bodies, num_values)
         self._complete = True
         self.device = torch.device("cpu")
-        self.facts = self._survey(store, clips, noise, with_extremes)
+        self.facts = self._survey(store, clips, noise, extremes_of)
 
     @property
     def num_bytes(self) -> int:
@@ -96,7 +97,11 @@ class MappedFrames:
         return Poses(torch.from_numpy(x).view(*rows.shape, *self.shape[1:]), present)
 
     def _survey(
-        self, store: ArrayStore, clips: IntArray, noise: Noise | None, with_extremes: bool
+        self,
+        store: ArrayStore,
+        clips: IntArray,
+        noise: Noise | None,
+        extremes_of: Callable[[FloatArray], FloatArray] | None,
     ) -> ClipFacts:
         num_persons, size = self.shape[0], num_coordinates(store.info)
         body_lengths = np.zeros((len(clips), num_persons), dtype=np.int64)
@@ -115,15 +120,14 @@ class MappedFrames:
                 frames = np.where(lost, np.float32(0), frames)
             body_lengths[place] = _last_frames(present)
             origins[place] = _find_origin(frames[..., :size], present, store.info)
-            if with_extremes:
-                points = frames[present[..., 0], :size] - origins[place]
-                extremes.append(extreme_points(points))
+            if extremes_of is not None:
+                extremes.append(extremes_of(frames[present[..., 0], :size] - origins[place]))
         lengths = np.diff(store.offsets)[clips]
         return ClipFacts(
             torch.from_numpy(lengths),
             torch.from_numpy(body_lengths),
             torch.from_numpy(origins),
-            Extremes(extremes) if with_extremes else None,
+            None if extremes_of is None else Extremes(extremes),
         )
 
 

@@ -55,9 +55,9 @@ def prepare(
     `raw` is where the files lie, if the source does not know or they lie elsewhere. `options` go
     to the dataset's reader. With `on_error="skip"` clips that cannot be read are left out and
     recorded in the manifest. A store that is already there is returned, without a look at the raw
-    files, if it was prepared from the same place with the same options and dtype. Raises ValueError for what the dataset does not take, for raw files that
-    are missing or damaged, for two clips of one name, and for an existing store that differs unless
-    `overwrite`.
+    files, if it was prepared from the same place with the same options and dtype. Raises ValueError
+    for what the dataset does not take, for raw files that are missing or damaged, for two clips of
+    one name, and for an existing store that differs unless `overwrite`.
     """
     name, raw = name or source.info.name, raw or source.raw
     _check_request(name, source, raw, workers, options)

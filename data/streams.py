@@ -1,8 +1,8 @@
 """The four streams of a skeleton sequence (2s-AGCN, Shi et al., CVPR 2019; MS-AAGCN).
 
 Tensors are (N, C, T, V, M): batch, channels, frames, joints, persons; edges are (child, parent).
-Where the last channel is a confidence, a difference has the mean of its two ends'. The arithmetic
-runs with joints side by side, (N, C, M, T, V).
+With `mean_score` the last channel, a confidence, is of a difference the mean of its two ends'. The
+arithmetic runs with joints side by side, (N, C, M, T, V).
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
+ScoreOfDifferences = Literal["mean", "difference"]
 Edges = tuple[tuple[int, int], ...]
 
 
 def to_stream(
-    x: Tensor, stream: Stream, edges: Edges, *, hops: int = 1, has_score: bool = False
+    x: Tensor, stream: Stream, edges: Edges, *, hops: int = 1, mean_score: bool = False
 ) -> Tensor:
     """The stream of joint positions x; same shape.
 
@@ -26,26 +27,26 @@ def to_stream(
     """
     x = x.movedim(4, 2)
     if stream in ("bone", "bone_motion"):
-        x = _bone(x, edges, hops=hops, has_score=has_score)
+        x = _bone(x, edges, hops=hops, mean_score=mean_score)
     if stream in ("joint_motion", "bone_motion"):
-        x = _motion(x, has_score=has_score)
+        x = _motion(x, mean_score=mean_score)
     return x.movedim(2, 4)
 
 
-def _bone(x: Tensor, edges: Edges, *, hops: int, has_score: bool) -> Tensor:
+def _bone(x: Tensor, edges: Edges, *, hops: int, mean_score: bool) -> Tensor:
     begins = ancestors(x.shape[-1], edges, hops)
     begin = x.gather(-1, torch.tensor(begins, device=x.device).expand(x.shape))
     bone = x - begin
-    if has_score:
+    if mean_score:
         bone[:, -1] = (x[:, -1] + begin[:, -1]) / 2
     return bone
 
 
-def _motion(x: Tensor, *, has_score: bool) -> Tensor:
+def _motion(x: Tensor, *, mean_score: bool) -> Tensor:
     now, after = x[..., :-1, :], x[..., 1:, :]
     motion = torch.empty_like(x)
     torch.sub(after, now, out=motion[..., :-1, :])
-    if has_score:
+    if mean_score:
         motion[:, -1, :, :-1] = (after[:, -1] + now[:, -1]) / 2
     motion[..., -1, :] = 0
     return motion

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from data.dataset import DatasetInfo
 from data.noise import Granularity, NoiseSplit
-from data.streams import Stream
+from data.streams import ScoreOfDifferences, Stream
 
 Sampling = Literal["crop_resize", "random_frames", "uniform", "window", "repeat_pad"]
 Normalization = Literal["center", "center_frames", "minmax", "none"]
@@ -21,6 +21,8 @@ class ClipTransform:
     stream
         joint, bone, joint_motion or bone_motion (`data.streams`). A bone goes from a joint's
         `bone_hops`-th ancestor to the joint, from the root where it has fewer (InfoGCN's k).
+        `score_of_differences` says what a bone or a motion has for a confidence: the mean of its
+        two ends' (PoseConv3D) or their difference (2s-AGCN and MS-G3D on Kinetics).
     sampling
         crop_resize: a run of frames, resized linearly to `clip_len` (align_corners=False), the
         NTU RGB+D pipeline of CTR-GCN (Chen et al., ICCV 2021). random_frames: in training a
@@ -77,6 +79,7 @@ class ClipTransform:
     noise_split: NoiseSplit = "both"
     noise_seed: int = 0
     bone_hops: int = 1
+    score_of_differences: ScoreOfDifferences = "mean"
     shear: float = 0.0
     mirror: float = 0.0
     temporal_flip: float = 0.0
@@ -106,6 +109,7 @@ class ClipTransform:
     def _check_choices(self) -> None:
         choices = {
             "stream": get_args(Stream),
+            "score_of_differences": get_args(ScoreOfDifferences),
             "sampling": get_args(Sampling),
             "normalize": get_args(Normalization),
             "noise_granularity": get_args(Granularity),

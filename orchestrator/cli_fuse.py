@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from orchestrator.fusion import Predictions
 
 Trials = Annotated[
     list[str], typer.Argument(help="trials, each by its id, its folder or its predictions file")
@@ -19,6 +22,9 @@ def fuse(
     weights: Annotated[
         str | None, typer.Option(help="one number a trial, as in 0.6,0.6,0.4,0.4; default: equal")
     ] = None,
+    softmax: Annotated[
+        bool, typer.Option("--softmax", help="sum probabilities instead of raw scores")
+    ] = False,
     search: Annotated[
         bool, typer.Option("--search", help="find the weights on val, then apply them")
     ] = False,
@@ -40,8 +46,8 @@ def fuse(
         predictions_on,
         save_fused,
     )
+    from orchestrator.fusion import as_probabilities, search_weights
     from orchestrator.fusion import fuse as fuse_streams
-    from orchestrator.fusion import search_weights
     from orchestrator.home import Home
     from orchestrator.view import plain_console, show_table
 
@@ -51,12 +57,13 @@ def fuse(
         raise SkelTuneError("--search and --weights exclude each other")
     home = Home.find()
     files = [find_predictions(home, given) for given in trials]
-    chosen = _parse(weights, len(files))
-    if search:
-        val = [predictions_on("val", file, home, device) for file in files]
-        chosen = search_weights(val)
-    split = on or ("test" if search else None)
-    streams = [predictions_on(split, file, home, device) for file in files]
+
+    def scored_on(split: str | None) -> list[Predictions]:
+        streams = [predictions_on(split, file, home, device) for file in files]
+        return list(map(as_probabilities, streams)) if softmax else streams
+
+    chosen = search_weights(scored_on("val")) if search else _parse(weights, len(files))
+    streams = scored_on(on or ("test" if search else None))
     result = fuse_streams(streams, chosen)
     if out is not None:
         save_fused(out, streams, chosen)

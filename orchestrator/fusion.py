@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -99,6 +99,12 @@ def fuse(streams: Sequence[Predictions], weights: Weights) -> Fusion:
         righted=int((after & ~before).sum()),
         wronged=int((before & ~after).sum()),
     )
+
+
+def as_probabilities(stream: Predictions) -> Predictions:
+    """The softmax of the scores in their place."""
+    scores = torch.from_numpy(stream.scores).double().softmax(dim=1).float().numpy()
+    return replace(stream, scores=scores)
 
 
 def weighted_sum(streams: Sequence[Predictions], weights: Weights) -> Scores:

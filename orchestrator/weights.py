@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from data.preparation import ensure_store
-from models.published import load_published, published_options
-from orchestrator.engine.config import TrialConfig
+from models import MODELS
+from models.published import SIZES, load_published, published_options
+from orchestrator.engine.config import TrialConfig, options_document
+from orchestrator.engine.documents import validated
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.evaluate import Evaluation, evaluate
 from orchestrator.engine.files import save_state
@@ -31,10 +33,23 @@ def import_weights(
     file that is not a checkpoint and ValueError naming the keys that are missing, extra or of
     another shape.
     """
+    _check_options(name, options)
     theirs = read_checkpoint(file)
     model = load_published(name, theirs, **options)
     save_state(out, {"model": model.state_dict()})
     return model, published_options(name, theirs)
+
+
+def _check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Values that a builder would stumble over; names are checked where the model is built."""
+    for size in SIZES:
+        value = options.get(size, 1)
+        if not isinstance(value, int) or value < 1:
+            raise SkelTuneError(f"{size} must be a whole number of at least 1, got {value!r}")
+    if name in MODELS:
+        document = options_document(f"{name}_options", MODELS[name])
+        own = {key: value for key, value in options.items() if key in document.model_fields}
+        validated(document, own, f"options of {name}")
 
 
 def read_checkpoint(file: Path) -> dict[str, Tensor]:
@@ -44,12 +59,16 @@ def read_checkpoint(file: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise SkelTuneError(f"cannot read {file}: {error.strerror}") from None
     except (UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        why = str(error).splitlines()[0]
-        raise SkelTuneError(f"{file} is not a checkpoint of tensors alone: {why}") from None
+        raise SkelTuneError(
+            f"{file} is not a checkpoint of tensors alone ({type(error).__name__}); nothing else "
+            "is unpickled: save its state_dict with torch.save"
+        ) from None
     for key in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
+    ):
         raise SkelTuneError(f"{file} holds no mapping of names to tensors")
     return {key.removeprefix("module."): value for key, value in content.items()}
 

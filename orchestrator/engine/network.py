@@ -91,8 +91,8 @@ def read_weights(path: Path) -> Tensors:
     """The tensors by name; ValueError where the file cannot be read or has no weights of ours."""
     try:
         given = load_state(path)["model"]
-        if not all(isinstance(value, Tensor) for value in given.values()):
-            raise TypeError("not all of it are tensors")
+        if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in given.items()):
+            raise TypeError("not all of it are tensors by name")
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from None
     except (UnpicklingError, RuntimeError, LookupError, TypeError, AttributeError, EOFError):

@@ -20,7 +20,7 @@ from data.store import ArrayStore
 from losses.margin import MarginLoss
 from models.interface import ModelOutput
 from orchestrator.engine.config import TrialConfig
-from orchestrator.engine.documents import dump_yaml, read_mapping
+from orchestrator.engine.documents import Raw, dump_yaml, read_mapping
 from orchestrator.engine.errors import DivergedError, SkelTuneError
 from orchestrator.engine.evaluate import Evaluation, evaluate
 from orchestrator.engine.files import (
@@ -100,11 +100,17 @@ def train_epochs(
 
 def claim(files: TrialFiles, config: TrialConfig) -> None:
     """Make the folder this trial's; `SkelTuneError` if it is another's."""
-    if files.config.exists() and read_mapping(files.config) != config.plain():
+    if files.config.exists() and _identity(read_mapping(files.config)) != _identity(config.plain()):
         raise SkelTuneError(
             f"{files.root} holds another trial (see its {files.config.name}); choose another folder"
         )
     write_text(files.config, dump_yaml(config.plain()))
+
+
+def _identity(document: Raw) -> Raw:
+    """All but the place of the initial weights."""
+    weights = document["init_weights"]
+    return document | {"init_weights": weights and weights["sha256"]}
 
 
 def start(state: TrialState, files: TrialFiles) -> None:

@@ -88,6 +88,16 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return make_store(tmp_path_factory.mktemp("limbs"), clips, request.param)
 
 
+@pytest.fixture(scope="module")
+def complete_store(tmp_path_factory: pytest.TempPathFactory) -> ArrayStore:
+    """Nothing is ever absent."""
+    rng = np.random.default_rng(0)
+    lengths = [5, 1, 12, 29, 17, 2, 40]
+    skeletons = [rng.uniform(1, 2, size=(n, 2, 5, 3)).astype(np.float32) for n in lengths]
+    clips = [make_clip(len(x), i, skeleton=x) for i, x in enumerate(skeletons)]
+    return make_store(tmp_path_factory.mktemp("complete"), clips, LIMBS)
+
+
 def make_batches(store: ArrayStore, transform: ClipTransform, **changes: object) -> ClipBatches:
     options = {"batch_size": 3, "device": CPU, "seed": 4, "train": True}
     return ClipBatches(store, np.array([0, 1, 3, 4, 5, 6]), transform, **(options | changes))
@@ -107,17 +117,31 @@ def expected_clip(
     return transform_clip(frames, store.info, transform, draws, row, lost)
 
 
-@pytest.mark.parametrize("name", TRANSFORMS)
-def test_training_batches_equal_the_per_sample_pipeline(store: ArrayStore, name: str) -> None:
+def assert_training_equals_the_per_sample_pipeline(
+    store: ArrayStore, transform: ClipTransform
+) -> None:
     generator = epoch_generator(4, 1)
     torch.randperm(12, generator=generator)
     draws = draw(12, 12, 5, generator)
 
-    found = joined(make_batches(store, TRANSFORMS[name], repeat=2), epoch=1)
+    found = joined(make_batches(store, transform, repeat=2), epoch=1)
 
     for row, clip in enumerate(found.clips.tolist()):
-        expected = expected_clip(store, clip, TRANSFORMS[name], draws, row)
+        expected = expected_clip(store, clip, transform, draws, row)
         np.testing.assert_allclose(found.x[row], expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_training_batches_equal_the_per_sample_pipeline(store: ArrayStore, name: str) -> None:
+    assert_training_equals_the_per_sample_pipeline(store, TRANSFORMS[name])
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_so_do_batches_of_a_store_in_which_nothing_is_absent(
+    complete_store: ArrayStore, name: str
+) -> None:
+    assert joined(make_batches(complete_store, TRANSFORMS[name])).present is None
+    assert_training_equals_the_per_sample_pipeline(complete_store, TRANSFORMS[name])
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.extremes import Extremes, extreme_points
+from data.extremes import Extremes, axis_extremes, extreme_points
 
 
 @settings(max_examples=25, deadline=None)
@@ -43,3 +43,14 @@ def test_the_points_of_several_clips_end_with_repetitions() -> None:
     assert points.shape == (2, 2, 1, 1, 3)
     assert points[0, :, 0, 0].tolist() == [[7, 8, 9], [3, 3, 3]]
     assert points[1, :, 0, 0].tolist() == [[2, 2, 2], [2, 2, 2]]
+
+
+def test_the_extremes_on_the_axes_have_the_range_under_maps_that_keep_the_axes() -> None:
+    points = np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
+
+    few = axis_extremes(points) * (-2, 0.5, 3)
+
+    every = points * (-2, 0.5, 3)
+    assert len(few) == 6
+    np.testing.assert_array_equal(few.min(axis=0), every.min(axis=0))
+    np.testing.assert_array_equal(few.max(axis=0), every.max(axis=0))

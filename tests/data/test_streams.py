@@ -64,7 +64,7 @@ def test_a_difference_has_the_mean_confidence_of_its_ends(
 ) -> None:
     x = torch.cat([JOINTS, JOINTS], dim=1)
 
-    found = to_stream(x, stream, EDGES, has_score=True)
+    found = to_stream(x, stream, EDGES, mean_score=True)
 
     assert found[0, 0].view(3, 3).tolist() == GOLDEN[stream]
     assert found[0, 1].view(3, 3).tolist() == scores
@@ -73,3 +73,12 @@ def test_a_difference_has_the_mean_confidence_of_its_ends(
 @pytest.mark.parametrize("stream", ["joint_motion", "bone_motion"])
 def test_a_single_frame_has_no_motion(stream: str) -> None:
     assert not to_stream(torch.randn(1, 3, 1, 3, 1), stream, EDGES).any()
+
+
+def test_a_confidence_is_subtracted_like_a_coordinate_without_the_mean() -> None:
+    x = torch.rand(1, 3, 4, 3, 1)
+
+    bone = to_stream(x, "bone", EDGES)
+
+    child, parent = EDGES[0]
+    torch.testing.assert_close(bone[:, 2, :, child], x[:, 2, :, child] - x[:, 2, :, parent])

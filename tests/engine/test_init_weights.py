@@ -73,6 +73,20 @@ def test_a_trial_is_resumed_without_the_weights_it_started_from(
         list(train_epochs(config, tmp_path / "fresh", data_root=data_root))
 
 
+def test_a_trial_is_resumed_with_its_weights_at_another_place(
+    finished: Finished, data_root: Path, tmp_path: Path
+):
+    first, second = tmp_path / "first.pt", tmp_path / "second.pt"
+    for path in (first, second):
+        path.write_bytes(finished.files.best.read_bytes())
+    next(train_epochs(starting_from(first, epochs=2), tmp_path / "trial", data_root=data_root))
+
+    moved = starting_from(second, epochs=2)
+    epochs = list(train_epochs(moved, tmp_path / "trial", data_root=data_root))
+
+    assert len(epochs) == 2
+
+
 def test_weights_of_another_model_are_refused_with_keys_and_shapes(finished: Finished, store):
     config = starting_from(finished.files.best, **{"model.width": 8})
 

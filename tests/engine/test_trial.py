@@ -10,7 +10,7 @@ from orchestrator.engine.config import resolve_trial
 from orchestrator.engine.documents import read_mapping
 from orchestrator.engine.errors import DivergedError, SkelTuneError
 from orchestrator.engine.files import TrialFiles, load_predictions, load_state
-from orchestrator.engine.state import build_state, split_batches
+from orchestrator.engine.state import build_state, pick_device, split_batches
 from orchestrator.engine.trial import load_result, run_trial, train_epochs
 from tests.engine.conftest import Finished
 from tests.engine.trials import TRIAL, copy_trial, make_config, train, untimed
@@ -332,3 +332,8 @@ def test_a_folder_with_another_trial_in_it_is_not_carried_on(
 
     with pytest.raises((SkelTuneError, ValueError), match="trial"):
         train(make_config({"optimizer.lr": 0.5}), out, data_root)
+
+
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match=r"device cuda:99: this machine has \d+ of CUDA"):
+        pick_device("cuda:99")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
@@ -170,6 +171,50 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, content, problem):
 
     with pytest.raises(SkelTuneError, match=problem):
         read_predictions(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ({"scores": np.full((3, 2), np.nan)}, "scores must be finite"),
+        ({"scores": np.zeros(3)}, r"scores must be numbers \(clips, classes\), got float64 \(3,\)"),
+        ({"scores": np.zeros((0, 2))}, r"got float64 \(0, 2\)"),
+        ({"labels": np.zeros(2, dtype=int)}, "3 scores need as many clips and labels"),
+        ({"labels": np.array([0, 1, 2])}, r"labels must be whole numbers in 0\.\.1"),
+        ({"labels": np.zeros(3)}, "labels must be whole numbers"),
+    ],
+)
+def test_arrays_that_make_no_predictions_are_refused(tmp_path: Path, content, problem):
+    whole = {
+        "clips": np.array(["a", "b", "c"]),
+        "labels": np.array([0, 1, 0]),
+        "scores": np.zeros((3, 2)),
+        **dict.fromkeys(("data_digest", "protocol", "split"), np.array("x")),
+    }
+    np.savez(tmp_path / "other.npz", **(whole | content))
+
+    with pytest.raises(SkelTuneError, match=problem):
+        read_predictions(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"\x93NUMPY"])
+def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes):
+    (tmp_path / "cut.npz").write_bytes(content)
+
+    with pytest.raises(SkelTuneError, match=r"cut\.npz is not a file of predictions"):
+        read_predictions(tmp_path / "cut.npz")
+
+
+def test_probabilities_can_be_summed_instead_of_scores(home: Home):
+    raw, soft = told("aaa111", "bbb"), told("aaa111", "bbb", "--softmax")
+
+    files = [home.study("streams").trial(trial) / "predictions.npz" for trial in STREAMS.values()]
+    joint, bone = (torch.from_numpy(load_predictions(file)["scores"]) for file in files)
+    hits = (joint.softmax(1) + bone.softmax(1)).argmax(1).numpy() == load_predictions(files[0])[
+        "labels"
+    ]
+    assert soft["fused"]["top1"] == pytest.approx(100 * hits.mean())
+    assert [row["top1"] for row in soft["streams"]] == [row["top1"] for row in raw["streams"]]
 
 
 def test_a_text_file_is_refused(tmp_path: Path):

@@ -67,6 +67,20 @@ def test_the_command_imports_and_tells_how_to_go_on(checkpoint: Path, tmp_path: 
     assert load_state(out)["model"]["classifiers.main.weight"].shape == (4, 32)
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"width": "abc"}, "width = 'abc': input should be a valid integer"),
+        ({"num_classes": 0}, "num_classes must be a whole number of at least 1, got 0"),
+    ],
+)
+def test_a_senseless_option_of_imported_weights_is_refused(
+    checkpoint: Path, tmp_path: Path, options, told
+):
+    with pytest.raises(SkelTuneError, match=told):
+        import_weights("ctrgcn", checkpoint, tmp_path / "ours.pt", options)
+
+
 def test_a_name_is_no_option_of_imported_weights(checkpoint: Path, tmp_path: Path):
     with pytest.raises(ValueError, match=r"options of ctrgcn are .*, got name"):
         import_weights("ctrgcn", checkpoint, tmp_path / "ours.pt", {"name": "mdrgcn"})
