@@ -31,6 +31,9 @@ __all__ = ["Batch", "ClipBatches", "ClipTransform"]
 PLANNED_CLIPS = 512
 """About so many clips of an epoch are planned at a time."""
 
+COMPOSED_CLIPS = 64
+"""About so many clips are made at a time: small batches share the cost of starting an operation."""
+
 KEPT_SHARE = 4
 """By default frames are kept where they need at most one part in so many of the memory."""
 
@@ -108,27 +111,31 @@ class ClipBatches:
         plans = self._plans(epoch)
         taken = prefetched(self._take, plans) if self._streamed else map(self._take, plans)
         for plan, poses in taken:
-            yield self._batch(plan, poses.to(self._device))
+            yield from self._batches(plan, poses.to(self._device))
 
     def _plans(self, epoch: int) -> Iterator[Plan]:
-        """The plan of every batch."""
+        """The plans of the epoch, each of one or several batches."""
         order, draws = torch.arange(len(self._clips)), None
         if self._train:
             generator = epoch_generator(self._seed, epoch)
             order = torch.randperm(self._num_clips, generator=generator) % len(self._clips)
             sizes = self._transform.clip_len, self._info.num_joints
             draws = draw(self._num_clips, *sizes, generator)
-        batches_planned = max(1, PLANNED_CLIPS // self._batch_size)
-        for first in range(0, len(self), batches_planned):
-            begin = first * self._batch_size
-            part = slice(begin, begin + batches_planned * self._batch_size)
+        num_clips = min(len(self) * self._batch_size, self._num_clips)
+        composed = self._whole_batches(COMPOSED_CLIPS)
+        planned = composed * max(1, PLANNED_CLIPS // composed)
+        for first in range(0, num_clips, planned):
+            part = slice(first, min(first + planned, num_clips))
             some = None if draws is None else draws.of(part)
             plan = make_plan(
                 order[part], self._source, self._transform, self._info, some, self._device
             )
-            for number in range(min(batches_planned, len(self) - first)):
-                begin = number * self._batch_size
-                yield plan.of(slice(begin, begin + self._batch_size))
+            for begin in range(0, part.stop - first, composed):
+                yield plan.of(slice(begin, begin + composed))
+
+    def _whole_batches(self, num_clips: int) -> int:
+        """The clips of as many batches as fit into so many, at least of one."""
+        return self._batch_size * max(1, num_clips // self._batch_size)
 
     def _take(self, plan: Plan) -> tuple[Plan, Taken]:
         """A plan with the poses it needs; called in threads where frames are streamed."""
@@ -136,11 +143,15 @@ class ClipBatches:
         taken = Taken(self._source.take(plan.low), high)
         return plan, taken.pinned() if self._pinned else taken
 
-    def _batch(self, plan: Plan, poses: Taken) -> Batch:
+    def _batches(self, plan: Plan, poses: Taken) -> Iterator[Batch]:
         x = compose(poses, plan, self._transform, self._info)
         places = plan.places.to(self._device)
+        labels, clips = self._labels[places], self._clips[places]
         present = None if self._has_person is None else self._has_person[places]
-        return Batch(x, self._labels[places], self._clips[places], present)
+        for begin in range(0, len(x), self._batch_size):
+            part = slice(begin, begin + self._batch_size)
+            here = None if present is None else present[part]
+            yield Batch(x[part], labels[part], clips[part], here)
 
 
 def _extremes(transform: ClipTransform, train: bool) -> Callable[[FloatArray], FloatArray] | None:

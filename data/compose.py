@@ -1,8 +1,8 @@
 """From stored frames to the input of a model: centring, augmentation, normalisation, stream.
 
-Shapes: n clips, C channels, D of them coordinates, T frames, V joints, M persons. Joints lie side
-by side, (n, C, M, T, V), until the batch is done. `presence` is (n, 1, M, T, V): 1 for a present
-joint, 0 for an absent one, and between where two frames blend.
+Shapes: n clips, C channels, D of them coordinates, T frames, M persons, V joints. Poses are
+(n, T, M, V, C), as they are stored; behind the map they are (n, C, T, M, V). `presence` is
+(n, 1, T, M, V): 1 for a present joint, 0 for an absent one, and between where two frames blend.
 """
 
 from __future__ import annotations
@@ -34,88 +34,89 @@ class Taken(NamedTuple):
 
 def compose(taken: Taken, plan: Plan, transform: ClipTransform, info: DatasetInfo) -> Tensor:
     """The model's input (n, C, T, V, M), contiguous; overwrites the low poses."""
-    x, presence = _centred(taken, plan, transform, info)
+    ends = _weighted_ends(taken, plan)
+    presences = [_presence(poses, weight) for poses, weight in ends]
+    frame_origins = [_origins_of_frames(poses, info) for poses, _ in ends]
+    x = _blended(taken, plan)
     if plan.mirrored is not None:
         swapped = _swapped_joints(info)
-        x = torch.where(plan.mirrored, x[..., swapped], x)
-        presence = presence.expand(*presence.shape[:-1], info.num_joints)
-        presence = torch.where(plan.mirrored, presence[..., swapped], presence)
-    y = apply_maps(plan.maps, x)
+        x = torch.where(plan.mirrored, x[:, :, :, swapped], x)
+        presences = [_mirror(presence, plan.mirrored, swapped) for presence in presences]
+    presence = presences[0] if len(presences) == 1 else presences[0] + presences[1]
+    y = _mapped(plan.maps, x)
+    if transform.normalize == "center_frames":
+        _centre(y, plan.maps, frame_origins, presences)
+    elif transform.normalize != "none":
+        _centre(y, plan.maps, [plan.origins], [presence])
     if plan.extremes is not None:
         factor, offset = _unit_range(plan.maps, plan.extremes)
         y.mul_(factor).addcmul_(offset, presence)
     if plan.moves is not None:
         y = _moved(y, plan.moves, presence, shifting=transform.normalize != "center_frames")
     if info.has_score:
-        y = torch.cat([y, x[:, -1:]], dim=1)
+        y = torch.cat([y, x[..., -1:].movedim(4, 1)], dim=1)
     if plan.kept is not None:
         y.mul_(plan.kept)
     mean_score = info.has_score and transform.score_of_differences == "mean"
-    y = y.movedim(2, 4)
-    y = to_stream(y, transform.stream, info.edges, hops=transform.bone_hops, mean_score=mean_score)
+    y = to_stream(
+        y.transpose(3, 4),
+        transform.stream,
+        info.edges,
+        hops=transform.bone_hops,
+        mean_score=mean_score,
+    )
     return y.contiguous()
 
 
 def apply_maps(maps: Tensor, x: Tensor) -> Tensor:
-    """maps (n, D, D) times the first D channels of x (n, >= D, M, T, V).
-
-    A sum of products rather than a matrix product: TF32 must not reach the data.
-    """
-    columns = maps[..., None, None, None].unbind(dim=2)
+    """maps (n, D, D) times x (n, D, ...), as a sum of products."""
+    columns = maps.view(*maps.shape, *[1] * (x.ndim - 2)).unbind(dim=2)
     y = columns[0] * x[:, :1]
     for channel, column in enumerate(columns[1:], start=1):
         y.addcmul_(column, x[:, channel : channel + 1])
     return y
 
 
-def _centred(
-    taken: Taken, plan: Plan, transform: ClipTransform, info: DatasetInfo
-) -> tuple[Tensor, Tensor]:
-    """The output frames (n, C, M, T, V) with their origin at zero, and their presence."""
-    ends = _weighted_ends(taken, plan)
-    presences = [_presence(poses, weight) for poses, weight in ends]
-    presence = presences[0] if len(presences) == 1 else presences[0] + presences[1]
-    if transform.normalize == "none":
-        origins = []
-    elif transform.normalize == "center_frames":
-        points = [_origins_of_frames(poses, info) for poses, _ in ends]
-        origins = list(zip(points, presences, strict=True))
-    else:
-        origins = [(plan.origins, presence)]
-    x = _blended(taken, plan).permute(0, 4, 2, 1, 3).contiguous()
-    if plan.inside is not None:
-        x.mul_(plan.inside)
-    coordinates = x[:, : num_coordinates(info)]
-    for origin, part in origins:
-        coordinates.addcmul_(origin, part, value=-1)
-    return x, presence
+def _mapped(maps: Tensor, x: Tensor) -> Tensor:
+    """The coordinates of poses (n, T, M, V, C), turned: (n, D, T, M, V)."""
+    points = x.flatten(1, 3)[..., : maps.shape[1]].transpose(1, 2)
+    # a matrix product on a GPU may be in TF32, which must not reach the data
+    y = maps @ points if x.device.type == "cpu" else apply_maps(maps, points)
+    return y.view(*y.shape[:2], *x.shape[1:4])
+
+
+def _centre(y: Tensor, maps: Tensor, origins: list[Tensor], parts: list[Tensor]) -> None:
+    """Move the origins (n, D, ...), turned like y, to zero where joints are present."""
+    for origin, part in zip(origins, parts, strict=True):
+        y.addcmul_(apply_maps(maps, origin), part, value=-1)
 
 
 def _weighted_ends(taken: Taken, plan: Plan) -> list[tuple[Poses, Tensor | None]]:
-    """What the output frames lie between, with the weight of each, (n, 1, 1, T, 1)."""
+    """What the output frames lie between, with the weight of each, (n, 1, T, 1, 1)."""
     if taken.high is None or plan.weight is None:
         return [(taken.low, plan.inside)]
     return [(taken.low, 1 - plan.weight), (taken.high, plan.weight)]
 
 
 def _blended(taken: Taken, plan: Plan) -> Tensor:
-    """The output frames (n, T, M, V, C)."""
-    if taken.high is None or plan.weight is None:
-        return taken.low.x
-    return taken.low.x.lerp_(taken.high.x, plan.weight.permute(0, 3, 1, 2, 4))
+    """The output frames (n, T, M, V, C), padding at zero."""
+    x = taken.low.x
+    if taken.high is not None and plan.weight is not None:
+        x.lerp_(taken.high.x, plan.weight.movedim(2, 1))
+    return x if plan.inside is None else x.mul_(plan.inside.movedim(2, 1))
 
 
 def _presence(poses: Poses, weight: Tensor | None) -> Tensor:
     if poses.present is None:
         return torch.ones((1,) * 5, device=poses.x.device) if weight is None else weight
-    presence = poses.present.transpose(1, 2)[:, None].contiguous().float()
+    presence = poses.present[:, None].float()
     return presence if weight is None else presence.mul_(weight)
 
 
 def _origins_of_frames(poses: Poses, info: DatasetInfo) -> Tensor:
-    """The first person's origin joint in every frame, (n, D, 1, T, 1)."""
+    """The first person's origin joint in every frame, (n, D, T, 1, 1)."""
     origins = poses.x[:, :, 0, info.origin_joint, : num_coordinates(info)]
-    return origins.transpose(1, 2)[:, :, None, :, None].clone()
+    return origins.transpose(1, 2)[..., None, None].clone()
 
 
 def _swapped_joints(info: DatasetInfo) -> list[int]:
@@ -124,6 +125,11 @@ def _swapped_joints(info: DatasetInfo) -> list[int]:
     for left, right in info.mirrored:
         swapped[left], swapped[right] = right, left
     return swapped
+
+
+def _mirror(presence: Tensor, mirrored: Tensor, swapped: list[int]) -> Tensor:
+    presence = presence.expand(*presence.shape[:-1], len(swapped))
+    return torch.where(mirrored, presence[..., swapped], presence)
 
 
 def _unit_range(maps: Tensor, extremes: Tensor) -> tuple[Tensor, Tensor]:
@@ -135,7 +141,7 @@ def _unit_range(maps: Tensor, extremes: Tensor) -> tuple[Tensor, Tensor]:
 
 def _moved(y: Tensor, moves: Tensor, presence: Tensor, *, shifting: bool) -> Tensor:
     """x and y turned, grown and, where present, shifted by `geometry.movements`."""
-    cos, sin, right, up = moves[:, :, None, None, :, None].unbind(1)
+    cos, sin, right, up = moves[:, :, None, :, None, None].unbind(1)
     x_axis, y_axis, others = y[:, :1], y[:, 1:2], y[:, 2:]
     moved = [cos * x_axis - sin * y_axis, sin * x_axis + cos * y_axis]
     if shifting:

@@ -20,7 +20,7 @@ class Plan(NamedTuple):
 
     places (n,): in the split, on the CPU. low, high (n, T, M): the bodies that each output frame
     lies between, where they are looked up; high is None where low is the output frame. The rest
-    is on the device: weight of the high bodies, and inside, 0 for padding frames (n, 1, 1, T, 1);
+    is on the device: weight of the high bodies, and inside, 0 for padding frames (n, 1, T, 1, 1);
     origins (n, D, 1, 1, 1); extremes, points whose range under any map is that of the centred clip
     (n, D, 1, 1, S); maps (n, D, D); mirrored (n, 1, 1, 1, 1) bool; moves (n, 4, T); kept, 0 for a
     dropped joint (n, 1, 1, 1, V).
@@ -75,8 +75,8 @@ def make_plan(
         places=places,
         low=bodies(frames.low),
         high=None if frames.high is None else bodies(frames.high),
-        weight=None if frames.weight is None else sent(frames.weight, 1, 1, -1, 1),
-        inside=None if frames.inside is None else sent(frames.inside.float(), 1, 1, -1, 1),
+        weight=None if frames.weight is None else sent(frames.weight, 1, -1, 1, 1),
+        inside=None if frames.inside is None else sent(frames.inside.float(), 1, -1, 1, 1),
         origins=sent(origins, -1, 1, 1, 1),
         extremes=None if facts.extremes is None else facts.extremes.of(places).to(device),
         maps=maps.to(device),
