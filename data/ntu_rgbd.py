@@ -82,7 +82,8 @@ def _scan(raw: Path, edition: Edition, preprocessing: Preprocessing | None) -> l
             f"{arrays[0]} has been preprocessed: leave out preprocessing, got {preprocessing!r}"
         )
     if is_pyskl:
-        return scan_pyskl(raw, partial(make_position_clip, edition=edition))
+        make_clip = partial(make_position_clip, edition=edition)
+        return scan_pyskl(raw, make_clip, needs_parts=False)
     return scan_arrays(arrays, edition)
 
 
