@@ -24,8 +24,15 @@ LARGEST_RATIO = 200
 
 ENCRYPTED = 0x1
 UNREADABLE = (
-    *(BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, KeyError, ValueError),
-    *(zlib.error, lzma.LZMAError),
+    BadZipFile,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    lzma.LZMAError,
+    zlib.error,
 )
 """What `zipfile` raises for damaged archives; a name that is no UTF-8 is a ValueError."""
 

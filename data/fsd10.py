@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from data.array_files import open_npy
 from data.dataset import Clip, DatasetInfo, DatasetSource, RawClip
 from data.parts import split_by_part
-from data.pickles import read_plain_pickle, shown, to_text
+from data.pickles import is_column, read_plain_pickle, shown, to_text
 from data.skeletons import OPENPOSE_25
 
 CLASSES = (
@@ -74,7 +74,7 @@ def _read_labels(raw: Path, part: str) -> list[tuple[str, int]]:
         raise ValueError(f"no label file {path}")
     content = read_plain_pickle(path)
     columns = content if isinstance(content, list | tuple) else ()
-    if len(columns) != 2 or not all(isinstance(c, list | tuple | np.ndarray) for c in columns):
+    if len(columns) != 2 or not all(map(is_column, columns)):
         raise ValueError(f"{path}: must be (names, labels), got {type(content).__name__}")
     names, labels = columns
     num_clips = len(open_frames(raw / f"{part}_data.npy"))

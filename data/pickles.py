@@ -42,6 +42,11 @@ def shown(value: object) -> str:
     return _SHOWN.repr(value)
 
 
+def is_column(value: object) -> bool:
+    """Whether it is a list, a tuple or an array of one axis."""
+    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
+
+
 def to_text(value: object, place: str) -> str:
     """A name, of bytes too; raises ValueError, naming the place, for anything else."""
     if isinstance(value, bytes):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from data.dataset import SPLITS, Clip, FloatArray, RawClip
 from data.file_cache import keep_unchanged
-from data.pickles import read_plain_pickle, shown, to_text
+from data.pickles import is_column, read_plain_pickle, shown, to_text
 
 Coordinates = Literal["scaled", "pixels"]
 
@@ -57,12 +57,17 @@ def scan_pyskl(
 
     `make_clip` is a function of a module or a partial of one, so that it can be pickled.
     Raises ValueError, naming the file, for files of another form, and where the clips' parts are
-    needed, for one without a clip in any.
+    needed, for one without a clip in any; and for a clip of two files.
     """
     clips: list[RawClip] = []
+    files_of: dict[str, Path] = {}
     for path in _find_files(raw):
         annotations, parts = read_annotations(path)
         names = [annotation["frame_dir"] for annotation in annotations]
+        for name in names:
+            if files_of.setdefault(name, path) != path:
+                one, other = files_of[name].name, path.name
+                raise ValueError(f"{raw}: clip {name} is in {one} and in {other}: name one file")
         if needs_parts and not any(name in parts for name in names):
             raise ValueError(
                 f"{path}: no clip is in a split: 'split' must have lists of names as train and "
@@ -128,10 +133,12 @@ def to_image_points(
     return _pad_persons(points[np.sort(order[:num_persons])], num_persons)
 
 
+def find_pickles(folder: Path) -> list[Path]:
+    return sorted(filter(Path.is_file, folder.glob("*.pkl")))
+
+
 def _find_files(raw: Path) -> list[Path]:
-    if raw.is_file():
-        return [raw]
-    files = sorted(filter(Path.is_file, raw.glob("*.pkl")))
+    files = [raw] if raw.is_file() else find_pickles(raw)
     if not files:
         raise ValueError(f"no file {raw}, and no files *.pkl in it")
     return files
@@ -157,7 +164,7 @@ def _parts(path: Path, split: dict[str, Any], names: list[str]) -> dict[str, str
     parts: dict[str, str] = {}
     for part in SPLITS:
         listed = split.get(part, ())
-        if not isinstance(listed, list | tuple | set | np.ndarray):
+        if not is_column(listed):
             raise ValueError(f"{path}: 'split', {part!r} must be a list, got {shown(listed)}")
         for content in listed:
             name = to_text(content, f"{path}: 'split', {part!r}")
@@ -173,9 +180,10 @@ def _read_annotation(path: Path, index: int) -> Annotation:
     place = f"{path}, clip {name}"
     keypoints, label = annotation.get("keypoint"), annotation.get("label")
     if not isinstance(keypoints, np.ndarray) or keypoints.dtype.kind not in "fiu":
+        keys = sorted(key for key in annotation if isinstance(key, str))
         raise ValueError(
             f"{place}: must have its keypoints in the file, an array 'keypoint' of numbers "
-            f"(persons, frames, joints, channels); it has {sorted(key for key in annotation if isinstance(key, str))}"
+            f"(persons, frames, joints, channels); it has {keys}"
         )
     if not isinstance(label, int | np.integer) or not -LARGEST < label < LARGEST:
         raise ValueError(f"{place}: 'label' must be a whole number, got {shown(label)}")

@@ -99,6 +99,7 @@ def test_names_of_bytes_are_decoded(raw: Path) -> None:
         ("train_data.npy", make_frames(3).astype(object), "not an array: arrays of objects"),
         ("train_label.pkl", ["a", "b", "c"], r"must be \(names, labels\), got list"),
         ("train_label.pkl", {"names": 1, "labels": 2}, r"must be \(names, labels\), got dict"),
+        ("train_label.pkl", (np.array("a"), [1]), r"must be \(names, labels\), got tuple"),
         ("train_label.pkl", (["a"], [1]), "each of 3 clips, got 1 names and 1 labels"),
         ("test_label.pkl", (["a", "b"], [1, "2"]), "clip b: the label must be a number, got '2'"),
         ("test_label.pkl", (["a", ["b"]], [1, 2]), r"clip 1: the name must be text, got \['b'\]"),

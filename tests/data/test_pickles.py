@@ -206,7 +206,7 @@ def test_what_is_shown_is_short_however_it_is_nested() -> None:
 @pytest.mark.parametrize("content", ["name", b"name", np.str_("name"), np.bytes_(b"name")])
 def test_names_are_text_or_bytes(content: object) -> None:
     assert to_text(content, "a.pkl") == "name"
-    with pytest.raises(ValueError, match="a.pkl, clip 3: the name must be text, got 3"):
+    with pytest.raises(ValueError, match=r"a\.pkl, clip 3: the name must be text, got 3"):
         to_text(3, "a.pkl, clip 3")
 
 

@@ -70,6 +70,16 @@ def test_older_files_are_a_list_each_and_their_names_end_in_the_part(tmp_path: P
     ]
 
 
+def test_a_folder_with_a_clip_in_two_files_is_refused(tmp_path: Path) -> None:
+    for name in ("gym_hrnet", "gym_train"):
+        write_file(tmp_path / f"{name}.pkl", make_file(make_annotation("a"), train=["a"]))
+
+    with pytest.raises(
+        ValueError, match=r"clip a is in gym_hrnet\.pkl and in gym_train\.pkl: name"
+    ):
+        scan_pyskl(tmp_path, one_person)
+
+
 def test_a_clip_that_is_still_to_be_read_can_be_pickled(tmp_path: Path) -> None:
     write_file(tmp_path / "gym.pkl", make_file(make_annotation("a"), train=["a"]))
     (raw_clip,) = scan_pyskl(tmp_path, one_person)
@@ -174,6 +184,7 @@ def test_positions_are_the_keypoints_of_the_first_persons() -> None:
         ([3], "annotation 0 must have the clip's name"),
         (make_file(make_annotation("a"), train=["a"], val=["a"]), "clip a is in train and in val"),
         (make_file(make_annotation("a"), train=None), "'split', 'train' must be a list, got None"),
+        (make_file(make_annotation("a"), train=np.array(5)), "'train' must be a list, got array"),
         (make_file(make_annotation("a"), val="a"), "'split', 'val' must be a list, got 'a'"),
         (make_file(make_annotation("a"), val=[3]), "'split', 'val': the name must be text, got 3"),
         (make_file(make_annotation("a"), val=NESTED), "'split', 'val': the name must be text"),
