@@ -38,8 +38,6 @@ def _read_point(lines):
     fields = next(lines).split()
     if len(fields) != 12:
         raise ValueError(f"not 12 fields: {fields}")
-    if any(b"_" in field for field in fields[:3]):
-        raise ValueError(f"no numbers: {fields}")
     x, y, z = float(fields[0]), float(fields[1]), float(fields[2])
     if not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)):
         raise ValueError(f"not finite: {fields}")

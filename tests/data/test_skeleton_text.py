@@ -93,7 +93,7 @@ def test_damage_is_refused_by_name_or_read_as_line_by_line(
 ) -> None:
     content = MUTATED[:place] + added + MUTATED[place + removed :]
     try:
-        expected = read_skeleton_lines(content)
+        expected = read_skeleton_lines(content.replace(b"_", b"x"))  # no digits, but for `float`
     except ValueError:
         with pytest.raises(ValueError, match=r"^a\.skeleton, line \d+: must be "):
             parse_skeleton_text(content, "a.skeleton")
