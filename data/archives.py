@@ -10,11 +10,12 @@ import lzma
 import os
 import stat
 import zlib
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from data.file_cache import keep_unchanged
 
 LARGEST_FILE = 64 * 2**20
 """Bytes of one file: twenty times the longest `.skeleton` file of two bodies."""
@@ -22,13 +23,25 @@ LARGEST_RATIO = 200
 """Of a member's size to its compressed size; digits shrink to a third, all zeros to a hundredth."""
 
 ENCRYPTED = 0x1
-UNREADABLE = (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, zlib.error)
+UNREADABLE = (
+    BadZipFile,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    lzma.LZMAError,
+    zlib.error,
+)
+"""What `zipfile` raises for damaged archives; a name that is no UTF-8 is a ValueError."""
 
 
 class RawFile(NamedTuple):
     """A file of `size` bytes: `container` is a folder or a zip archive, `name` the path in it.
 
-    It can be pickled; a process opens each archive once.
+    Archives made on Windows can have names with backslashes. A file can be pickled; a process
+    opens each archive once.
     """
 
     container: Path
@@ -38,12 +51,12 @@ class RawFile(NamedTuple):
     @property
     def path(self) -> Path:
         """Where the file is, or would be if the archive were a folder."""
-        return self.container / self.name
+        return self.container / self.name.replace("\\", "/")
 
     def read(self) -> bytes:
-        """The content; raises ValueError if it is too large, damaged or not as listed."""
+        """The content; raises ValueError, naming the file, if it cannot be read as listed."""
         if self.container.is_dir():
-            content = self.path.read_bytes()
+            content = _read_file(self.container / self.name)
         else:
             content = _read_member(self.container, self.name, self.size)
         if len(content) != self.size:
@@ -64,8 +77,9 @@ def find_files(raw: Path, pattern: str) -> list[RawFile]:
         files = [
             RawFile(raw, str(path.relative_to(raw)), path.stat().st_size)
             for path in raw.rglob(pattern)
+            if path.is_file()
         ]
-        for archive in raw.rglob("*.zip"):
+        for archive in filter(Path.is_file, raw.rglob("*.zip")):
             files += _list_archive(archive, pattern)
     files.sort(key=lambda file: file.path.name)
     for file in files:
@@ -105,15 +119,22 @@ def _check_member(archive: Path, member: ZipInfo, path: PurePosixPath) -> None:
             raise ValueError(f"{archive}: its member {member.orig_filename!r} {problem}")
 
 
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
+
+
 def _read_member(archive: Path, name: str, size: int) -> bytes:
     try:
         with _open(archive, os.getpid()).open(name) as stream:
             return stream.read(size + 1)
-    except (*UNREADABLE, lzma.LZMAError, KeyError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{archive}: its member {name!r} cannot be read: {error}") from error
 
 
-@lru_cache(maxsize=8)
+@keep_unchanged(8)
 def _open(archive: Path, process: int) -> ZipFile:
     """Opened once by each process: forked ones would share the place in the file."""
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import struct
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -12,6 +11,8 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
+
+from data.file_cache import keep_unchanged
 
 LARGEST_COMPRESSED_ARRAY = 16 * 2**30
 """Bytes of an array that has to be held in memory as a whole."""
@@ -25,7 +26,7 @@ HEADER_READERS = {
 }
 
 
-@lru_cache(maxsize=8)
+@keep_unchanged(8)
 def open_npy(path: Path) -> NDArray[Any]:
     """The array of an .npy file; raises ValueError, naming the file, if it is not one."""
     try:
@@ -34,7 +35,7 @@ def open_npy(path: Path) -> NDArray[Any]:
         raise ValueError(f"{path}: not an array: {error}") from error
 
 
-@lru_cache(maxsize=8)
+@keep_unchanged(8)
 def open_npz(path: Path, key: str) -> NDArray[Any]:
     """An array of an .npz file.
 

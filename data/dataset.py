@@ -101,11 +101,15 @@ class Clip(NamedTuple):
     part: str = ""
 
 
+class LeftOut(Exception):
+    """Raised for a clip that a data set leaves out by rule, with the reason."""
+
+
 class RawClip(NamedTuple):
     """A clip that is still to be read, by this process or another one.
 
     `load` can be pickled and says the same each time; it raises ValueError, naming file and line,
-    for what is not such a clip.
+    for what is not such a clip, and LeftOut for one that is not to be in the store.
     """
 
     name: str

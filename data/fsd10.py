@@ -7,16 +7,17 @@ score, clips followed by zeros, and train_label.pkl and test_label.pkl, (names, 
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.array_files import open_npy
 from data.dataset import Clip, DatasetInfo, DatasetSource, RawClip
 from data.parts import split_by_part
-from data.pickles import read_plain_pickle
+from data.pickles import is_column, read_plain_pickle, shown, to_text
 from data.skeletons import OPENPOSE_25
 
 CLASSES = (
@@ -56,13 +57,9 @@ def load_clip(path: Path, index: int, name: str, label: int, part: str) -> Clip:
     return Clip(name, skeleton[:length], label, part=part)
 
 
-@lru_cache(maxsize=2)
 def open_frames(path: Path) -> NDArray[Any]:
     """(N, 3, T, 25, 1), memory-mapped once a process."""
-    try:
-        frames: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # numpy raises a dozen types for damaged headers
-        raise ValueError(f"{path}: not a .npy file of numbers: {error}") from error
+    frames = open_npy(path)
     expected = (NUM_CHANNELS, OPENPOSE_25.num_joints, 1)
     if frames.ndim != 5 or (frames.shape[1], *frames.shape[3:]) != expected:
         raise ValueError(f"{path}: must be (N, 3, T, 25, 1), got {frames.shape}")
@@ -77,7 +74,7 @@ def _read_labels(raw: Path, part: str) -> list[tuple[str, int]]:
         raise ValueError(f"no label file {path}")
     content = read_plain_pickle(path)
     columns = content if isinstance(content, list | tuple) else ()
-    if len(columns) != 2 or not all(isinstance(c, list | tuple | np.ndarray) for c in columns):
+    if len(columns) != 2 or not all(map(is_column, columns)):
         raise ValueError(f"{path}: must be (names, labels), got {type(content).__name__}")
     names, labels = columns
     num_clips = len(open_frames(raw / f"{part}_data.npy"))
@@ -86,10 +83,13 @@ def _read_labels(raw: Path, part: str) -> list[tuple[str, int]]:
             f"{path}: must have a name and a label for each of {num_clips} clips, "
             f"got {len(names)} names and {len(labels)} labels"
         )
-    for name, label in zip(names, labels, strict=True):
+    clips = []
+    for number, (text, label) in enumerate(zip(names, labels, strict=True)):
+        name = to_text(text, f"{path}, clip {number}")
         if not isinstance(label, int | np.integer):
-            raise ValueError(f"{path}, clip {name}: the label must be a number, got {label!r}")
-    return [(str(name), int(label)) for name, label in zip(names, labels, strict=True)]
+            raise ValueError(f"{path}, clip {name}: the label must be a number, got {shown(label)}")
+        clips.append((name, int(label)))
+    return clips
 
 
 FSD10 = DatasetSource(

@@ -38,7 +38,8 @@ def scan_two_persons(raw: Path, *, coordinates: Coordinates = "scaled") -> list[
 
 def scan_ntu(raw: Path, *, coordinates: Coordinates = "scaled") -> list[RawClip]:
     """The same, with the numbers in the clips' names and without the file's own splits."""
-    return scan_pyskl(raw, partial(make_ntu_clip, make_clip=_image_clips(2, coordinates)))
+    make_clip = partial(make_ntu_clip, make_clip=_image_clips(2, coordinates))
+    return scan_pyskl(raw, make_clip, needs_parts=False)
 
 
 def make_ntu_clip(annotation: Annotation, *, make_clip: Callable[[Annotation], Clip]) -> Clip:

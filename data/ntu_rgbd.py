@@ -3,7 +3,7 @@
 Clips of Kinect v2 with up to two persons. Raw: the files SsssCcccPpppRrrrAaaa.skeleton (setup,
 camera, performer, replication, action), in folders or in the zip archives as they are downloaded;
 or arrays that others have made of them (`data.ntu_rgbd_arrays`, a .pkl file of `data.pyskl`). The
-clips with missing skeletons, as listed by the authors, are left out: 302 of 56,880 and 535 of
+files with missing skeletons, as listed by the authors, are left out: 302 of 56,880 and 535 of
 114,480. Protocols, each with validation clips held out of training by performer:
 
 ntu60   xsub   20 performers train, the others test; performers 18 and 28, of the 20, are val
@@ -23,7 +23,15 @@ from numpy.typing import NDArray
 
 from data.archives import RawFile, find_files
 from data.ctrgcn_preprocessing import select_actors, translate
-from data.dataset import Clip, ClipTable, DatasetInfo, DatasetSource, FloatArray, RawClip
+from data.dataset import (
+    Clip,
+    ClipTable,
+    DatasetInfo,
+    DatasetSource,
+    FloatArray,
+    LeftOut,
+    RawClip,
+)
 from data.msg3d_preprocessing import align, select_bodies
 from data.ntu_rgbd_arrays import NUM_PERSONS, find_arrays, scan_arrays, split_as_stated
 from data.ntu_rgbd_names import NTU60_NAMES, NTU120_NAMES, ClipName, Edition, is_missing
@@ -57,9 +65,10 @@ def scan_ntu60(raw: Path, *, preprocessing: Preprocessing | None = None) -> list
         (ST-GCN). ctrgcn: bodies by tracking id, without those that are noise, the main one's spine
         at the origin in its first frame. Ready-made arrays take none: theirs has been done.
 
-    A file without a body in any frame gives a clip of zeros. Raises ValueError if there are neither
-    files nor arrays, and, naming the file, for a name of another form, for a preprocessing of
-    arrays, and for what `find_files` and `scan_arrays` refuse.
+    A file without a body in any frame gives a clip of zeros. Raises ValueError if there are clips
+    of no form, of two forms, or of the other edition alone, and, naming the file, for a name of
+    another form, for a preprocessing of arrays, and for what `find_files`, `scan_arrays` and
+    `scan_pyskl` refuse.
     """
     return _scan(raw, NTU60_NAMES, preprocessing)
 
@@ -73,37 +82,59 @@ def _scan(raw: Path, edition: Edition, preprocessing: Preprocessing | None) -> l
     if preprocessing not in (None, *get_args(Preprocessing)):
         known = ", ".join(get_args(Preprocessing))
         raise ValueError(f"preprocessing must be one of {known}, got {preprocessing!r}")
-    is_pyskl = raw.suffix == ".pkl"
-    arrays = [raw] if is_pyskl else find_arrays(raw, edition)
-    if not arrays:
-        return _scan_files(raw, edition, preprocessing or "msg3d")
+    arrays = find_arrays(raw, edition)
+    files = [] if [raw] in arrays else find_files(raw, "S*.skeleton")
+    first = _only_form(raw, edition, arrays, files)
+    if files:
+        return _scan_files(raw, files, edition, preprocessing or "msg3d")
     if preprocessing is not None:
         raise ValueError(
-            f"{arrays[0]} has been preprocessed: leave out preprocessing, got {preprocessing!r}"
+            f"{first} has been preprocessed: leave out preprocessing, got {preprocessing!r}"
         )
-    if is_pyskl:
-        return scan_pyskl(raw, partial(make_position_clip, edition=edition))
-    return scan_arrays(arrays, edition)
+    if first.suffix == ".pkl":
+        make_clip = partial(make_position_clip, edition=edition)
+        return scan_pyskl(raw, make_clip, needs_parts=False)
+    return scan_arrays(arrays[0], edition)
 
 
-def _scan_files(raw: Path, edition: Edition, preprocessing: Preprocessing) -> list[RawClip]:
-    files = find_files(raw, "S*.skeleton")
-    if not files:
+def _only_form(raw: Path, edition: Edition, arrays: list[list[Path]], files: list[RawFile]) -> Path:
+    """The first file of the form in which the clips are; raises ValueError unless it is one."""
+    forms = [*(paths[0] for paths in arrays), *(file.path for file in files[:1])]
+    if not forms:
         raise ValueError(
             f"{raw} must have S*.skeleton files, in folders or zip archives, or be or have arrays: "
-            f"{edition.name.upper()}_*.npz, train_data_joint.npy and train_label.pkl; or be a .pkl "
-            "file of pyskl"
+            f"{edition.name.upper()}_*.npz, or train_data_joint.npy and val_data_joint.npy with "
+            "train_label.pkl and val_label.pkl, or a .pkl file of pyskl"
         )
+    if len(forms) > 1:
+        raise ValueError(
+            f"{raw} has the clips in two forms, {forms[0]} and {forms[1]}: name a file, or a "
+            "folder that has one of them"
+        )
+    return forms[0]
+
+
+def _scan_files(
+    raw: Path, files: list[RawFile], edition: Edition, preprocessing: Preprocessing
+) -> list[RawClip]:
     clips = []
     for file in files:
         name = edition.parse(file.path)
-        if name is not None and not is_missing(name):
+        if name is not None:
             load = partial(load_clip, file, name, preprocessing=preprocessing)
             clips.append(RawClip(name.name, load))
+    if not clips:
+        raise ValueError(
+            f"{raw} has clips of the other edition alone: {edition.name} has the setups "
+            f"1..{edition.setup}, got {files[0].path}"
+        )
     return clips
 
 
 def load_clip(file: RawFile, name: ClipName, *, preprocessing: Preprocessing) -> Clip:
+    """Raises LeftOut for a clip that the authors of the data set list as missing."""
+    if is_missing(name):
+        raise LeftOut("on the authors' list of missing skeletons")
     bodies = parse_skeleton_text(file.read(), str(file.path))
     return Clip(skeleton=_preprocess(bodies, preprocessing), **name.fields())
 

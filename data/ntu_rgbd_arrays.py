@@ -23,7 +23,8 @@ from data.array_files import open_npy, open_npz
 from data.dataset import Clip, ClipTable, FloatArray, RawClip
 from data.ntu_rgbd_names import NTU60_NAMES, NTU120_NAMES, ClipName, Edition
 from data.parts import split_by_part
-from data.pickles import read_plain_pickle
+from data.pickles import is_column, read_plain_pickle, shown, to_text
+from data.pyskl import find_pickles
 
 NUM_PERSONS = 2
 PERSONS_JOINTS_AXES = (NUM_PERSONS, 25, 3)
@@ -41,21 +42,34 @@ NPY_FILES = {
 VAL_EVERY = 20
 
 
-def find_arrays(raw: Path, edition: Edition) -> list[Path]:
-    """`raw`, if it is an .npz file, or this edition's .npz files in the folder, or its .npy."""
+def find_arrays(raw: Path, edition: Edition) -> list[list[Path]]:
+    """`raw`, if it is an .npz or .pkl file, or what the folder has, the files of each form.
+
+    These are this edition's .npz files, the .npy files in the order of `NPY_FILES`, and the .pkl
+    files of pyskl, which labels are not.
+    """
     if raw.is_file():
-        return [raw] if raw.suffix == ".npz" else []
-    in_order = (raw / name for name in NPY_FILES)
-    npy = [path for path in in_order if path.is_file()]
-    return sorted(raw.glob(f"{edition.name.upper()}_*.npz")) or npy
+        return [[raw]] if raw.suffix in (".npz", ".pkl") else []
+    forms = (
+        sorted(raw.glob(f"{edition.name.upper()}_*.npz")),
+        [raw / name for name in NPY_FILES if (raw / name).is_file()],
+        [path for path in find_pickles(raw) if not path.name.endswith("_label.pkl")],
+    )
+    return [paths for paths in forms if paths]
 
 
 def scan_arrays(paths: list[Path], edition: Edition) -> list[RawClip]:
     """The clips of each file, training first, in their order.
 
     Raises ValueError, naming the file, for arrays of other names, shapes or types, for labels that
-    do not fit them, and for clips that come twice.
+    do not fit them, for clips that come twice, and for .npy files that are not one of each part.
     """
+    npy = [path.name for path in paths if path.suffix == ".npy"]
+    if npy and [NPY_FILES[name] for name in npy] != ["train", "test"]:
+        raise ValueError(
+            f"{paths[0].parent}: must have one array of each part, train_data_joint.npy and "
+            f"val_data_joint.npy (or train_data.npy and val_data.npy), got {', '.join(npy)}"
+        )
     clips = []
     for path in paths:
         clips += _scan_npz(path, edition) if path.suffix == ".npz" else _scan_npy(path, edition)
@@ -134,17 +148,19 @@ def _read_names(path: Path, num_clips: int, edition: Edition) -> list[ClipName]:
         raise ValueError(f"{path}: the names and labels must stand beside the data")
     content = read_plain_pickle(path)
     columns = content if isinstance(content, tuple | list) else ()
-    sizes = [len(item) for item in columns if isinstance(item, list | tuple | np.ndarray)]
+    sizes = [len(item) for item in columns if is_column(item)]
     if sizes != [num_clips, num_clips] or len(columns) != 2:
         raise ValueError(f"{path}: must be ({num_clips} names, {num_clips} labels)")
     names = []
     for row, (text, label) in enumerate(zip(*columns, strict=True)):
-        stem = PurePosixPath(str(text)).name.removesuffix(".skeleton")
+        written = to_text(text, f"{path}, clip {row}")
+        stem = PurePosixPath(written).name.removesuffix(".skeleton")
         name = edition.parse(path / f"{stem}.skeleton")
-        if name is None or name.action - 1 != label:
+        is_number = isinstance(label, int | np.integer)
+        if name is None or not is_number or name.action - 1 != label:
             raise ValueError(
                 f"{path}: clip {row} must be of {edition.name} and have the label of its name, "
-                f"got {text!r} and {label!r}"
+                f"got {written!r} and {shown(label)}"
             )
         names.append(name)
     return names

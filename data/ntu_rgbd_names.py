@@ -53,13 +53,12 @@ class Edition(NamedTuple):
     def parse(self, path: Path) -> ClipName | None:
         """The numbers of a `.skeleton` file's name, None if it is of a setup of the other edition.
 
-        Raises ValueError for a name of another form or with a number out of range.
+        Raises ValueError for a name of another form or with a number that its edition has not.
         """
         numbers = parse_name(path, FILE_NAME)
-        if numbers["setup"] > self.setup:
-            return None
-        self._check(numbers, str(path))
-        return ClipName(path.stem, **numbers)
+        edition = self if numbers["setup"] <= self.setup else NTU120_NAMES
+        edition._check(numbers, str(path))
+        return ClipName(path.stem, **numbers) if edition is self else None
 
     def parse_clip(self, name: str, label: int, place: str) -> ClipName:
         """The numbers of the name of a clip with this label; ValueError, naming the place, if the

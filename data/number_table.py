@@ -27,9 +27,16 @@ def read_number_table(
     return np.array(rows, dtype=np.float64).reshape(len(rows), num_columns)
 
 
+def to_number(text: str) -> float:
+    """As `float`, without the `_` that Python allows between digits."""
+    if "_" in text:
+        raise ValueError(f"could not convert string to float: {text!r}")
+    return float(text)
+
+
 def _parse_row(place: str, values: list[str], num_columns: int) -> list[float]:
     try:
-        row = [float(value) for value in values]
+        row = [to_number(value) for value in values]
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from error
     if len(row) != num_columns:

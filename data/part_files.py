@@ -24,7 +24,7 @@ from typing import IO, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from data.dataset import Clip, DatasetInfo, RawClip, check_clip
+from data.dataset import Clip, DatasetInfo, LeftOut, RawClip, check_clip
 from data.store_files import FRAME_TYPES, ClipColumns, FrameType, flush_to_disk
 
 CLIPS_A_PART = 64
@@ -101,6 +101,9 @@ class PartReader:
             if clip.name != raw.name:
                 raise ValueError(f"the clip listed as {raw.name} must have this name: {clip.name}")
             check_clip(clip, self.info)
+        except LeftOut as reason:
+            columns.skip(raw.name, str(reason))
+            return None
         except ValueError as error:
             if self.on_error == "stop":
                 raise ValueError(f"{error} (leave out such clips: --on-error skip)") from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import pickle
 import re
+import reprlib
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -28,12 +29,48 @@ def read_plain_pickle(path: Path) -> Any:
     Pickles of Python 2 are read with their strings as latin-1. Raises ValueError, naming the file,
     for a damaged pickle and for one that names anything else, without having called it.
     """
-    with path.open("rb") as stream:
-        try:
+    try:
+        with path.open("rb") as stream:
             return _PlainUnpickler(stream, encoding="latin1").load()
-        except Exception as error:  # a damaged pickle can raise nearly any type
-            problem = f"{type(error).__name__}: {error}"
-            raise ValueError(f"{path}: not a pickle of plain data: {problem}") from error
+    except Exception as error:  # a damaged pickle can raise nearly any type
+        problem = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path}: not a pickle of plain data: {problem}") from error
+
+
+def shown(value: object) -> str:
+    """What a pickle holds, in the text of an error: short, however long or nested it is."""
+    return _SHOWN.repr(value)
+
+
+def is_column(value: object) -> bool:
+    """Whether it is a list, a tuple or an array of one axis."""
+    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
+
+
+def to_text(value: object, place: str) -> str:
+    """A name, of bytes too; raises ValueError, naming the place, for anything else."""
+    if isinstance(value, bytes):
+        return value.decode("latin1")
+    if isinstance(value, str):
+        return str(value)
+    raise ValueError(f"{place}: the name must be text, got {shown(value)}")
+
+
+class _Shown(reprlib.Repr):
+    """By default an array is written out wholly, with the lists in it, before it is cut."""
+
+    def repr_ndarray(self, array: NDArray[Any], _level: int) -> str:
+        return f"array {array.shape} of {array.dtype}"
+
+    def repr_int(self, number: int, _level: int) -> str:
+        bits = number.bit_length()
+        return repr(number) if bits <= LONGEST_SHOWN else f"a whole number of {bits} bits"
+
+
+LONGEST_SHOWN = 128
+"""Bits of a whole number."""
+_SHOWN = _Shown()
+_SHOWN.maxlevel = 2
 
 
 class _PlainUnpickler(pickle._Unpickler):
@@ -78,7 +115,7 @@ class _ArrayType:
 
     def __init__(self, code: str) -> None:
         if TYPE_CODE.fullmatch(code) is None:
-            raise pickle.UnpicklingError(f"refused an array of type {code!r}")
+            raise pickle.UnpicklingError(f"refused an array of type {shown(code)}")
         self.dtype = np.dtype(code)
 
 
@@ -99,13 +136,15 @@ def _fill_array(
     content: Any,
 ) -> None:
     if isinstance(content, list) and len(content) != math.prod(shape):  # numpy does not look
-        raise pickle.UnpicklingError(f"an array {shape} of {len(content)} objects")
+        raise pickle.UnpicklingError(f"an array {shown(shape)} of {len(content)} objects")
     array.__setstate__((1, shape, kind.dtype, is_fortran, content))  # type: ignore[arg-type]
 
 
 def _make_array_of(
-    content: bytes, kind: _ArrayType, shape: tuple[int, ...], order: Any
+    content: bytes | bytearray, kind: _ArrayType, shape: tuple[int, ...], order: Any
 ) -> NDArray[Any]:
+    if not isinstance(content, bytes | bytearray):  # whose memory stays while it is looked at
+        raise pickle.UnpicklingError(f"refused an array over what is {type(content).__name__}")
     return np.frombuffer(content, kind.dtype).reshape(shape, order=order)
 
 
@@ -115,7 +154,7 @@ def _make_scalar(kind: _ArrayType, content: bytes | str) -> Any:
 
 def _encode(text: bytes | str = "", encoding: str = "latin1") -> bytes:
     if encoding != "latin1":
-        raise pickle.UnpicklingError(f"refused the encoding {encoding!r}")
+        raise pickle.UnpicklingError(f"refused the encoding {shown(encoding)}")
     return text if isinstance(text, bytes) else text.encode("latin1")
 
 

@@ -10,7 +10,7 @@ Older files are the list of annotations alone, one file a split, named ..._train
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -18,9 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.dataset import SPLITS, Clip, FloatArray, RawClip
-from data.pickles import read_plain_pickle
+from data.file_cache import keep_unchanged
+from data.pickles import is_column, read_plain_pickle, shown, to_text
 
 Coordinates = Literal["scaled", "pixels"]
+
+LARGEST = 2**31
+"""Of labels and sides of images."""
 
 
 class Annotation(NamedTuple):
@@ -46,17 +50,32 @@ class AnnotationFile(NamedTuple):
     parts: Mapping[str, str]
 
 
-def scan_pyskl(raw: Path, make_clip: Callable[[Annotation], Clip]) -> list[RawClip]:
+def scan_pyskl(
+    raw: Path, make_clip: Callable[[Annotation], Clip], *, needs_parts: bool = True
+) -> list[RawClip]:
     """The clips of a file, or of the .pkl files of a folder, in their order.
 
     `make_clip` is a function of a module or a partial of one, so that it can be pickled.
-    Raises ValueError, naming the file, for files of another form.
+    Raises ValueError, naming the file, for files of another form, and where the clips' parts are
+    needed, for one without a clip in any; and for a clip of two files.
     """
-    return [
-        RawClip(annotation["frame_dir"], partial(load_clip, path, index, make_clip))
-        for path in _find_files(raw)
-        for index, annotation in enumerate(read_annotations(path).annotations)
-    ]
+    clips: list[RawClip] = []
+    files_of: dict[str, Path] = {}
+    for path in _find_files(raw):
+        annotations, parts = read_annotations(path)
+        names = [annotation["frame_dir"] for annotation in annotations]
+        for name in names:
+            if files_of.setdefault(name, path) != path:
+                one, other = files_of[name].name, path.name
+                raise ValueError(f"{raw}: clip {name} is in {one} and in {other}: name one file")
+        if needs_parts and not any(name in parts for name in names):
+            raise ValueError(
+                f"{path}: no clip is in a split: 'split' must have lists of names as train and "
+                "val, or the file must be called ..._train.pkl or ..._val.pkl"
+            )
+        loads = (partial(load_clip, path, index, make_clip) for index in range(len(names)))
+        clips += map(RawClip, names, loads)
+    return clips
 
 
 def make_image_clip(
@@ -73,7 +92,7 @@ def load_clip(path: Path, index: int, make_clip: Callable[[Annotation], Clip]) -
     return make_clip(_read_annotation(path, index))
 
 
-@lru_cache(maxsize=1)
+@keep_unchanged(1)
 def read_annotations(path: Path) -> AnnotationFile:
     """Read once a process; raises ValueError unless every annotation has a name."""
     content = read_plain_pickle(path)
@@ -114,10 +133,12 @@ def to_image_points(
     return _pad_persons(points[np.sort(order[:num_persons])], num_persons)
 
 
+def find_pickles(folder: Path) -> list[Path]:
+    return sorted(filter(Path.is_file, folder.glob("*.pkl")))
+
+
 def _find_files(raw: Path) -> list[Path]:
-    if raw.is_file():
-        return [raw]
-    files = sorted(raw.glob("*.pkl"))
+    files = [raw] if raw.is_file() else find_pickles(raw)
     if not files:
         raise ValueError(f"no file {raw}, and no files *.pkl in it")
     return files
@@ -142,7 +163,11 @@ def _parts(path: Path, split: dict[str, Any], names: list[str]) -> dict[str, str
         return dict.fromkeys(names, ending)
     parts: dict[str, str] = {}
     for part in SPLITS:
-        for name in map(str, split.get(part, ())):
+        listed = split.get(part, ())
+        if not is_column(listed):
+            raise ValueError(f"{path}: 'split', {part!r} must be a list, got {shown(listed)}")
+        for content in listed:
+            name = to_text(content, f"{path}: 'split', {part!r}")
             if parts.setdefault(name, part) != part:
                 raise ValueError(f"{path}: clip {name} is in {parts[name]} and in {part}")
     return parts
@@ -155,12 +180,13 @@ def _read_annotation(path: Path, index: int) -> Annotation:
     place = f"{path}, clip {name}"
     keypoints, label = annotation.get("keypoint"), annotation.get("label")
     if not isinstance(keypoints, np.ndarray) or keypoints.dtype.kind not in "fiu":
+        keys = sorted(key for key in annotation if isinstance(key, str))
         raise ValueError(
             f"{place}: must have its keypoints in the file, an array 'keypoint' of numbers "
-            f"(persons, frames, joints, channels); it has {sorted(map(str, annotation))}"
+            f"(persons, frames, joints, channels); it has {keys}"
         )
-    if not isinstance(label, int | np.integer):
-        raise ValueError(f"{place}: 'label' must be a whole number, got {label!r}")
+    if not isinstance(label, int | np.integer) or not -LARGEST < label < LARGEST:
+        raise ValueError(f"{place}: 'label' must be a whole number, got {shown(label)}")
     return Annotation(
         place=place,
         name=name,
@@ -187,7 +213,7 @@ def _scores(annotation: Annotation) -> NDArray[Any]:
     if not is_numbers or scores.shape != expected:
         found = getattr(scores, "shape", scores)
         raise ValueError(
-            f"{annotation.place}: 'keypoint_score' must be numbers {expected}, got {found}"
+            f"{annotation.place}: 'keypoint_score' must be numbers {expected}, got {shown(found)}"
         )
     return np.asarray(scores)
 
@@ -195,9 +221,12 @@ def _scores(annotation: Annotation) -> NDArray[Any]:
 def _image(annotation: Annotation) -> tuple[int, int]:
     image = annotation.image
     is_pair = isinstance(image, tuple | list) and len(image) == 2
-    if not is_pair or not all(isinstance(side, int | np.integer) and side > 0 for side in image):
+    if not is_pair or not all(
+        isinstance(side, int | np.integer) and 0 < side < LARGEST for side in image
+    ):
         raise ValueError(
-            f"{annotation.place}: 'img_shape' must be a positive height and width, got {image}"
+            f"{annotation.place}: 'img_shape' must be a positive height and width, "
+            f"got {shown(image)}"
         )
     return int(image[0]), int(image[1])
 

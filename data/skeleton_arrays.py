@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from data.number_table import to_number
+
 Flags = NDArray[np.bool_]
 Places = NDArray[np.int64]
 Words = NDArray[np.uint64]
@@ -142,12 +144,17 @@ def _parse_points(text: _Text, lines: Places) -> NDArray[np.float64] | None:
     points = numbers.reshape(3, -1).T
     for row in np.flatnonzero(~usual.reshape(3, -1).all(axis=0)):
         try:
-            points[row] = [float(number) for number in text.line(lines[row]).split()[:3]]
+            points[row] = to_point(text.line(lines[row]).split())
         except ValueError:
             return None
         if not np.isfinite(points[row]).all():
             return None
     return points
+
+
+def to_point(fields: list[bytes]) -> list[float]:
+    """x, y and z; raises ValueError for what is no number."""
+    return [to_number(field.decode("ascii", "replace")) for field in fields[:3]]
 
 
 def _find_numbers(text: _Text, starts: Places) -> tuple[Places, Places]:

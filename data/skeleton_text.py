@@ -13,7 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from data.skeleton_arrays import MOST_COUNT_DIGITS, NUM_FIELDS, NUM_JOINTS, parse_at_once
+from data.skeleton_arrays import (
+    MOST_COUNT_DIGITS,
+    NUM_FIELDS,
+    NUM_JOINTS,
+    parse_at_once,
+    to_point,
+)
 
 JOINT = f"a joint of {NUM_FIELDS} fields"
 LARGEST_ID = 2**64 - 1
@@ -109,7 +115,7 @@ class _Lines:
         if len(fields) != NUM_FIELDS:
             raise self._error(f"{JOINT}, got {_shown(line)}")
         try:
-            x, y, z = float(fields[0]), float(fields[1]), float(fields[2])
+            x, y, z = to_point(fields)
         except ValueError:
             x = y = z = math.nan
         if not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)):

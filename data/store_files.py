@@ -38,7 +38,8 @@ ClipArrays = dict[str, NDArray[Any]]
 class ClipColumns:
     """What is stored of clips besides their frames, and which clips were left out and why.
 
-    `num_refused` of the skipped clips are damaged or do not fit the dataset; the others are empty.
+    `num_refused` of the skipped clips are damaged or do not fit the dataset; the others are empty
+    or left out by rule.
     """
 
     names: list[str] = field(default_factory=list)

@@ -1,3 +1,4 @@
+import os
 import pickle
 import stat
 from collections.abc import Callable
@@ -57,13 +58,40 @@ def test_a_file_of_an_archive_can_be_sent_to_another_process(tmp_path: Path) -> 
 
 
 def test_an_archive_is_opened_once_by_each_process(tmp_path: Path) -> None:
-    archive = write_zip(tmp_path / "a.zip", {f"S{n}.txt": b"text" for n in range(9)})
-    opened = archives._open.cache_info().misses
+    archive = write_zip(tmp_path / "a.zip", {"S1.txt": b"one"})
+    (file,) = find_files(archive, PATTERN)
+    opened = archives._open(archive, os.getpid())
 
-    for file in find_files(archive, PATTERN):
-        file.read()
+    file.read()
 
-    assert archives._open.cache_info().misses == opened + 1
+    assert archives._open(archive, os.getpid()) is opened
+    assert archives._open(archive, -1) is not opened
+
+
+def test_an_archive_that_was_replaced_is_opened_again(tmp_path: Path) -> None:
+    for time, content in enumerate([b"one", b"two"]):
+        archive = write_zip(tmp_path / "a.zip", {"S1.txt": content})
+        os.utime(archive, ns=(time, time))
+
+        assert [file.read() for file in find_files(archive, PATTERN)] == [content]
+
+
+def test_names_with_backslashes_are_paths(tmp_path: Path) -> None:
+    write_zip(tmp_path / "a.zip", {"skeletons\\S1.txt": b"one"})
+
+    (file,) = find_files(tmp_path, PATTERN)
+
+    assert file.path == tmp_path / "a.zip" / "skeletons" / "S1.txt"
+    assert file.read() == b"one"
+
+
+def test_folders_and_dangling_links_are_no_files(tmp_path: Path) -> None:
+    for name in ("S1.txt", "a.zip"):
+        (tmp_path / name).mkdir()
+    for name in ("S2.txt", "b.zip"):
+        (tmp_path / name).symlink_to(tmp_path / "gone")
+
+    assert find_files(tmp_path, PATTERN) == []
 
 
 def test_a_folder_without_such_files_has_none(tmp_path: Path) -> None:
@@ -172,6 +200,14 @@ def test_no_more_is_unpacked_than_was_declared(tmp_path: Path) -> None:
         file.read()
 
 
+def test_a_name_that_is_no_utf_8_is_refused_with_the_archive(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {"Sé.txt": b"text"})
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xff"))
+
+    with pytest.raises(ValueError, match=r"a\.zip: not a zip archive: 'utf-8' codec"):
+        find_files(tmp_path, PATTERN)
+
+
 @pytest.mark.parametrize("place", [0, 35, 45])
 def test_a_damaged_member_is_refused_by_name(tmp_path: Path, place: int) -> None:
     path = write_zip(tmp_path / "a.zip", {"S1.txt": b"0123456789" * 50})
@@ -189,6 +225,9 @@ def test_a_file_that_has_changed_since_or_is_no_archive_is_refused(tmp_path: Pat
     (tmp_path / "S1.txt").write_bytes(b"other")
 
     with pytest.raises(ValueError, match=r"S1\.txt: must have 3 bytes, got 5"):
+        file.read()
+    (tmp_path / "S1.txt").unlink()
+    with pytest.raises(ValueError, match=r"S1\.txt: cannot be read: No such file"):
         file.read()
     (tmp_path / "b.zip").write_bytes(b"no archive")
     with pytest.raises(ValueError, match=r"b\.zip: not a zip archive"):

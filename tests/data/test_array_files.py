@@ -1,4 +1,5 @@
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,19 @@ def test_a_compressed_array_is_read_as_a_whole(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", x=ARRAY)
 
     np.testing.assert_array_equal(open_npz(tmp_path / "a.npz", "x"), ARRAY)
+
+
+def test_an_array_is_opened_once_until_its_file_is_replaced(tmp_path: Path) -> None:
+    for time in range(2):
+        np.save(tmp_path / "a.npy", ARRAY + time)
+        np.savez(tmp_path / "a.npz", x=ARRAY + time)
+        for path in tmp_path.iterdir():
+            os.utime(path, ns=(time, time))
+
+        assert open_npy(tmp_path / "a.npy") is open_npy(tmp_path / "a.npy")
+        assert open_npz(tmp_path / "a.npz", "x") is open_npz(tmp_path / "a.npz", "x")
+        np.testing.assert_array_equal(open_npy(tmp_path / "a.npy"), ARRAY + time)
+        np.testing.assert_array_equal(open_npz(tmp_path / "a.npz", "x"), ARRAY + time)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])

@@ -1,3 +1,4 @@
+import os
 import pickle
 from pathlib import Path
 
@@ -69,27 +70,39 @@ def test_the_store_has_the_published_test_clips_and_every_tenth_of_a_class_as_va
     assert store.manifest["skipped"] == [{"name": "test001", "reason": "no frames"}]
 
 
-def test_the_frames_are_mapped_and_opened_once(raw: Path) -> None:
+def test_the_frames_are_mapped_and_opened_once_until_they_are_replaced(raw: Path) -> None:
     load_all(scan_fsd10(raw))
 
     frames = open_frames(raw / "train_data.npy")
 
     assert isinstance(frames, np.memmap)
     assert open_frames(raw / "train_data.npy") is frames
+    (raw / "train_data.npy").unlink()
+    np.save(raw / "train_data.npy", frames[::-1])
+    os.utime(raw / "train_data.npy", ns=(0, 0))
+    assert [len(clip.skeleton) for clip in load_all(scan_fsd10(raw))[:3]] == [5, 9, 3]
+
+
+def test_names_of_bytes_are_decoded(raw: Path) -> None:
+    (raw / "test_label.pkl").write_bytes(pickle.dumps((np.array([b"a", b"b"]), [0, 1])))
+
+    assert [clip.name for clip in scan_fsd10(raw)[3:]] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
     ("file", "content", "problem"),
     [
         ("train_label.pkl", None, "no label file"),
-        ("test_data.npy", None, "not a .npy file of numbers"),
+        ("test_data.npy", None, "not an array"),
         ("train_data.npy", make_frames(3)[..., :24, :], r"must be \(N, 3, T, 25, 1\), got"),
         ("train_data.npy", make_frames(3).astype(int), "must be floating-point numbers, got int64"),
-        ("train_data.npy", make_frames(3).astype(object), "not a .npy file of numbers"),
+        ("train_data.npy", make_frames(3).astype(object), "not an array: arrays of objects"),
         ("train_label.pkl", ["a", "b", "c"], r"must be \(names, labels\), got list"),
         ("train_label.pkl", {"names": 1, "labels": 2}, r"must be \(names, labels\), got dict"),
+        ("train_label.pkl", (np.array("a"), [1]), r"must be \(names, labels\), got tuple"),
         ("train_label.pkl", (["a"], [1]), "each of 3 clips, got 1 names and 1 labels"),
         ("test_label.pkl", (["a", "b"], [1, "2"]), "clip b: the label must be a number, got '2'"),
+        ("test_label.pkl", (["a", ["b"]], [1, 2]), r"clip 1: the name must be text, got \['b'\]"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name(

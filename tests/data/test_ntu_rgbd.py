@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from data.batches import ClipBatches, ClipTransform
+from data.dataset import LeftOut
 from data.names import read_names
 from data.ntu_rgbd import NTU60, NTU120, scan_ntu60, scan_ntu120
 from data.ntu_rgbd_names import FILE_NAME, NTU60_NAMES, NTU120_NAMES
@@ -92,7 +93,10 @@ def test_a_folder_of_folders_becomes_a_store(tmp_path: Path) -> None:
     store = prepare(NTU60, tmp_path / "raw", tmp_path)
 
     assert store.names.tolist() == [NAME, "S017C001P018R001A060"]
-    assert store.manifest["skipped"] == [{"name": nobody.stem, "reason": "no body in any frame"}]
+    assert store.manifest["skipped"] == [
+        {"name": nobody.stem, "reason": "no body in any frame"},
+        {"name": "S001C002P005R002A008", "reason": "on the authors' list of missing skeletons"},
+    ]
 
 
 def test_one_body_leaves_the_second_person_absent(tmp_path: Path) -> None:
@@ -130,6 +134,8 @@ def test_the_editions_have_their_actions() -> None:
         ("S001C004P003R002A001", "camera must be in 1..3, got 4"),
         ("S001C001P041R002A001", "subject must be in 1..40, got 41"),
         ("S01C001P001R002A001", "file name must have the form"),
+        ("S033C001P001R001A001", "setup must be in 1..32, got 33"),
+        ("S018C001P107R001A061", "subject must be in 1..106, got 107"),
     ],
 )
 def test_a_name_outside_the_data_set_is_refused(tmp_path: Path, name: str, problem: str) -> None:
@@ -149,6 +155,32 @@ def test_a_folder_without_clips_or_with_a_clip_twice_is_refused(tmp_path: Path) 
         load_all(scan_ntu60(tmp_path))
 
 
+def test_a_setup_of_no_edition_is_refused_by_the_larger_one_too(tmp_path: Path) -> None:
+    write_waves(tmp_path, "S033C001P001R001A001")
+
+    with pytest.raises(ValueError, match=r"S033.*: the setup must be in 1\.\.32, got 33"):
+        scan_ntu120(tmp_path)
+
+
+def test_a_clip_of_the_list_of_missing_skeletons_is_left_out_without_being_read(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "S019C002P042R001A094.skeleton").write_bytes(b"")
+    (clip,) = scan_ntu120(tmp_path)
+
+    with pytest.raises(LeftOut, match="on the authors' list of missing skeletons"):
+        clip.load()
+
+
+def test_a_folder_of_the_other_edition_alone_is_refused(tmp_path: Path) -> None:
+    write_waves(tmp_path, "S018C001P008R001A061")
+
+    with pytest.raises(
+        ValueError, match=r"of the other edition alone: ntu60 has .* 1\.\.17, got .*S018"
+    ):
+        scan_ntu60(tmp_path)
+
+
 def test_a_truncated_clip_is_refused_by_name_and_line(tmp_path: Path) -> None:
     path = write_waves(tmp_path)
     path.write_bytes(path.read_bytes()[:1000])
@@ -159,13 +191,11 @@ def test_a_truncated_clip_is_refused_by_name_and_line(tmp_path: Path) -> None:
 
 def test_the_larger_edition_takes_the_clips_of_both(tmp_path: Path) -> None:
     names = [NAME, "S018C001P008R001A061", "S032C003P106R002A120"]
-    missing = "S019C002P042R001A094"
-    for name in (*names, missing):
+    for name in names:
         write_waves(tmp_path, name)
 
     clips = load_all(scan_ntu120(tmp_path))
 
-    assert missing in read_names("ntu_rgbd_missing.txt")
     assert [clip.name for clip in clips] == names
     assert [(clip.label, clip.subject, clip.setup) for clip in clips[1:]] == [
         (60, 8, 18),
@@ -258,7 +288,9 @@ def test_a_pyskl_file_of_joints_in_space_is_read_by_the_names_of_its_clips(tmp_p
     path.write_bytes(pickle.dumps({"split": {"xsub_train": [NAME]}, "annotations": annotations}))
 
     (clip,) = load_all(scan_ntu60(path))
+    (of_folder,) = load_all(scan_ntu60(tmp_path))
 
+    np.testing.assert_array_equal(of_folder.skeleton, clip.skeleton)
     assert (clip.name, *clip[2:6]) == (NAME, 12, 3, 2, 1)
     np.testing.assert_array_equal(clip.skeleton[:, 0], joints[0])
     assert not clip.skeleton[:, 1].any()

@@ -108,11 +108,12 @@ def test_a_folder_of_npy_files_gives_clips_with_the_numbers_of_their_names(
 
 
 def test_names_with_folders_and_without_endings_are_understood(tmp_path: Path) -> None:
-    write_npy(tmp_path, {"train": [0, 1]})
+    write_npy(tmp_path, {"train": [0, 1], "val": [240]})
     names = [f"../nturgb+d_skeletons/{clip_name(0)}.skeleton", clip_name(1)]
     (tmp_path / "train_label.pkl").write_bytes(pickle.dumps([names, np.array([0, 1])]))
 
-    assert [clip.name for clip in scan_ntu120(tmp_path)] == [clip_name(0), clip_name(1)]
+    clips = scan_ntu120(tmp_path)
+    assert [clip.name for clip in clips] == [clip_name(number) for number in (0, 1, 240)]
 
 
 def test_clips_with_names_are_split_by_both_protocols(tmp_path: Path) -> None:
@@ -175,16 +176,19 @@ def test_an_npz_file_of_other_arrays_is_refused(
     [
         (([clip_name(0)], [0]), "must be .2 names, 2 labels"),
         ((["x"] * 2, [0, 0], [0, 0]), "must be .2 names, 2 labels"),
+        ((np.array(2), np.array(2)), "must be .2 names, 2 labels"),
         ((2, 2), "must be .2 names, 2 labels"),
         ({"names": 2, "labels": 2}, "must be .2 names, 2 labels"),
         (([clip_name(0), clip_name(1)], [0, 2]), r"clip 1 must be of ntu60 .* and 2$"),
         (([clip_name(0), "S018C001P001R001A061"], [0, 60]), "clip 1 must be of ntu60"),
         (([clip_name(0), "S001"], [0, 1]), "the file name must have the form"),
         (([clip_name(0), clip_name(0)], [0, 0]), "clips must differ, got S001C001P001R001A001"),
+        (([clip_name(0), [1]], [0, 1]), r"clip 1: the name must be text, got \[1\]"),
+        (([clip_name(0), clip_name(1)], [0, np.ones(2)]), r"clip 1 .* and array \(2,\) of float64"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(tmp_path: Path, content: object, problem: str) -> None:
-    write_npy(tmp_path, {"train": [0, 1]})
+    write_npy(tmp_path, {"train": [0, 1], "val": [240]})
     (tmp_path / "train_label.pkl").write_bytes(pickle.dumps(content))
 
     with pytest.raises(ValueError, match=problem):
@@ -192,14 +196,40 @@ def test_labels_that_do_not_fit_are_refused(tmp_path: Path, content: object, pro
 
 
 def test_an_npy_file_of_another_shape_and_a_missing_label_file_are_refused(tmp_path: Path) -> None:
-    write_npy(tmp_path, {"train": [0]})
-    (tmp_path / "train_label.pkl").unlink()
+    write_npy(tmp_path, {"train": [0], "val": [240]})
+    (tmp_path / "val_label.pkl").unlink()
 
-    with pytest.raises(ValueError, match=r"train_label\.pkl: the names and labels must stand"):
+    with pytest.raises(ValueError, match=r"val_label\.pkl: the names and labels must stand"):
         scan_ntu60(tmp_path)
-    np.save(tmp_path / "val_data.npy", np.zeros((1, 3, 12, 18, 2)))
-    (tmp_path / "train_data_joint.npy").unlink()
-    with pytest.raises(ValueError, match=r"val_data\.npy: must be floats \(N, 3, T, 25, 2\)"):
+    np.save(tmp_path / "val_data_joint.npy", np.zeros((1, 3, 12, 18, 2)))
+    with pytest.raises(ValueError, match=r"val_data_joint\.npy: must be floats \(N, 3, T, 25, 2\)"):
+        scan_ntu60(tmp_path)
+
+
+@pytest.mark.parametrize("numbers", [{"train": [0]}, {"val": [0]}])
+def test_a_part_alone_is_refused(tmp_path: Path, numbers: dict[str, list[int]]) -> None:
+    write_npy(tmp_path, numbers)
+
+    with pytest.raises(ValueError, match=rf"one array of each part.*, got {next(iter(numbers))}_"):
+        scan_ntu60(tmp_path)
+
+
+def test_an_array_of_one_part_twice_is_refused(tmp_path: Path) -> None:
+    for data in ("data", "data_joint"):
+        write_npy(tmp_path, {"train": [0], "val": [240]}, data)
+
+    with pytest.raises(ValueError, match=r"got train_data_joint\.npy, train_data\.npy, val_data_j"):
+        scan_ntu60(tmp_path)
+
+
+@pytest.mark.parametrize("forms", [(0, 1), (0, 2), (1, 2), (2, 3)])
+def test_a_folder_of_two_forms_is_refused_by_both(tmp_path: Path, forms: tuple[int, int]) -> None:
+    names = ["NTU60_CS.npz", "train_data_joint.npy", "ntu60_3danno.pkl", f"{clip_name(0)}.skeleton"]
+    one, other = (names[form] for form in forms)
+    for name in (one, other):
+        (tmp_path / name).write_bytes(b"")
+
+    with pytest.raises(ValueError, match=f"in two forms, .*{one} and .*{other}: name a file"):
         scan_ntu60(tmp_path)
 
 

@@ -37,6 +37,7 @@ def test_a_table_that_was_written_is_read(
     ("line", "problem"),
     [
         ("1 2", "must be 3 numbers, got 2"),
+        ("1 2 1_0", "could not convert string to float: '1_0'"),
         ("1 2 x", "could not convert string to float: 'x'"),
         ("1 nan 3", "between -1e30 and 1e30, got nan"),
         ("1 2 1e31", r"between -1e30 and 1e30, got 1e\+31"),

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy._core.numeric import _frombuffer
 
-from data.pickles import read_plain_pickle
+from data.pickles import read_plain_pickle, shown, to_text
 
 PLAIN = {
     "split": {"train": ["a", "b"], "test": ("c",)},
@@ -176,6 +177,42 @@ def test_an_encoding_other_than_latin_1_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="refused the encoding 'utf-7'"):
         read_plain_pickle(path)
+
+
+def test_an_array_over_the_memory_of_another_array_is_refused(tmp_path: Path) -> None:
+    class Over:
+        def __reduce__(self) -> tuple[object, ...]:
+            content = np.zeros(8, dtype=np.uint8)
+            return _frombuffer, (content, np.dtype("u1"), (8,), "C")
+
+    with pytest.raises(ValueError, match="refused an array over what is ndarray"):
+        read_plain_pickle(write_pickle(tmp_path, Over()))
+
+
+def test_what_is_shown_is_short_however_it_is_nested() -> None:
+    nested: object = "text"
+    for _ in range(40):
+        nested = [nested, nested]
+    objects = np.empty(1, dtype=object)
+    objects[0] = nested
+
+    assert shown(nested) == "[[[...], [...]], [[...], [...]]]"
+    assert shown([objects]) == "[array (1,) of object]"
+    assert shown({"label": 10**5000}) == "{'label': a whole number of 16610 bits}"
+    assert len(shown("x" * 10**6)) < 100
+    assert (shown(None), shown(-7), shown((1, 2.5))) == ("None", "-7", "(1, 2.5)")
+
+
+@pytest.mark.parametrize("content", ["name", b"name", np.str_("name"), np.bytes_(b"name")])
+def test_names_are_text_or_bytes(content: object) -> None:
+    assert to_text(content, "a.pkl") == "name"
+    with pytest.raises(ValueError, match=r"a\.pkl, clip 3: the name must be text, got 3"):
+        to_text(3, "a.pkl, clip 3")
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"a\.pkl: not a pickle.*No such file"):
+        read_plain_pickle(tmp_path / "a.pkl")
 
 
 @pytest.mark.parametrize("kept", [0, 1, 20, 0.5, -1])

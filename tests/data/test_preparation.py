@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from data import DATASETS
-from data.dataset import Clip, RawClip
+from data.dataset import Clip, LeftOut, RawClip
 from data.preparation import ensure_store, prepare
 from data.store import ArrayStore, StoreMissingError, open_store
 from data.store_files import MANIFEST
@@ -169,6 +169,23 @@ def test_clips_without_a_body_are_left_out_with_the_reason(tmp_path: Path) -> No
         {"name": "clip01", "reason": "no body in any frame"},
         {"name": "clip02", "reason": "no frames"},
     ]
+
+
+def leave_out() -> Clip:
+    raise LeftOut("on a list")
+
+
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+def test_clips_that_their_data_set_leaves_out_are_recorded_and_stop_nothing(
+    tmp_path: Path, on_error: str
+) -> None:
+    source = source_of([make_clip(2, 0)])
+    clips = [*source.scan(None), RawClip("clip01", leave_out)]
+
+    store = prepare(replace(source, scan=lambda raw: clips), None, tmp_path, on_error=on_error)
+
+    assert store.names.tolist() == ["clip00"]
+    assert store.manifest["skipped"] == [{"name": "clip01", "reason": "on a list"}]
 
 
 def test_a_dataset_without_a_usable_clip_is_refused(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ COORDINATES = st.one_of(
     st.floats(-1e6, 1e6).map(repr),
     st.floats(-10, 10).map(lambda value: f"{value:.12f}"),
     st.integers(-100, 100).map(str),
-    st.sampled_from(["-0.0", "+1.5", "5.", ".5", "-.5", "1_0.5", "00.125", "1E-3"]),
+    st.sampled_from(["-0.0", "+1.5", "5.", ".5", "-.5", "00.125", "1E-3"]),
 )
 BLANKS = st.sampled_from([" ", " ", " ", "  ", "\t", " \t"])
 NEWLINES = st.sampled_from(["\n", "\r\n", " \n", " \r\n"])
@@ -93,7 +93,7 @@ def test_damage_is_refused_by_name_or_read_as_line_by_line(
 ) -> None:
     content = MUTATED[:place] + added + MUTATED[place + removed :]
     try:
-        expected = read_skeleton_lines(content)
+        expected = read_skeleton_lines(content.replace(b"_", b"x"))  # no digits, but for `float`
     except ValueError:
         with pytest.raises(ValueError, match=r"^a\.skeleton, line \d+: must be "):
             parse_skeleton_text(content, "a.skeleton")
@@ -183,6 +183,7 @@ def change(line: int, field: int, value: bytes) -> Callable[[Lines], Lines]:
         (change(5, 11, b""), "line 5: must be a joint of 12 fields, got '0.59"),
         (change(40, 0, b"1 2"), "line 40: must be a joint of 12 fields, got '1 2 "),
         (change(6, 2, b"0,5"), "line 6: must be a joint with finite x, y and z, got '0.63"),
+        (change(6, 0, b"1_0.5"), "line 6: must be a joint with finite x, y and z, got '1_0.5 "),
         (change(41, 0, b"nan"), "line 41: must be a joint with finite x, y and z, got 'nan "),
         (change(42, 1, b"1e999"), "line 42: must be a joint with finite x, y and z"),
     ],
