@@ -153,7 +153,7 @@ def _places(dataset: OwnDataset, path: Path, modified: int) -> list[Any]:
     if dataset.arrays is not None:
         return list_array_clips(dataset.arrays, path)
     assert dataset.tables is not None
-    return list_table_clips(dataset.tables, path, modified)
+    return list_table_clips(dataset.tables, dataset.clips.keys, path, modified)
 
 
 def _name(file: Path, place: int | str | None) -> str:
