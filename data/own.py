@@ -112,8 +112,8 @@ class ArrayFiles(_Strict):
     key
         The array's key in an .npz file; not needed if it is the only one.
     lengths
-        The key of the frames (N,) of each clip. Without it, frames at the end that are all zero
-        do not count.
+        The key of the frames (N,) of each clip. Without it, and in files of one clip, frames at
+        the end in which every joint is absent do not count.
     """
 
     files: str
@@ -144,8 +144,8 @@ class TableFiles(_Strict):
     frame
         The column that puts the frames in order; without it (null) every row is the next frame.
     person, joint
-        The column of the person (any values, at most `persons` of them in a clip) and of the joint
-        (name or number). A joint without a row is absent.
+        The column of the person (any values, at most `persons` of them in a clip, in their order)
+        and of the joint (its name, else its number). A joint without a row is absent.
     values
         The columns of the channels of a joint or, joint after joint, of a body; by default all
         columns that nothing else is said of.

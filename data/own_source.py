@@ -16,7 +16,7 @@ import numpy as np
 
 from data.dataset import SPLITS, Clip, DatasetInfo, DatasetSource, RawClip
 from data.own import FIELDS, OwnDataset
-from data.own_arrays import list_array_clips, read_array_clip
+from data.own_arrays import list_array_clips, read_array_clip, without_padding
 from data.own_splits import split_rule
 from data.own_tables import list_table_clips, read_table_clip
 
@@ -68,7 +68,8 @@ def scan_own(
 
     A clip has the path of its file without the suffix as its name; of a file with many clips each
     has its number, or the value of its column, after a slash. Raises ValueError if there is no
-    file, or if files and the clips' table do not tell of the same clips.
+    file, if one of many clips cannot be read, or if the clips' table tells of others, too; a clip
+    that pattern or table do not tell of raises it when it is loaded.
     """
     source = dataset.arrays or dataset.tables
     assert source is not None
@@ -79,11 +80,14 @@ def scan_own(
     clips = []
     for path in paths:
         file, modified = path.relative_to(raw), path.stat().st_mtime_ns
-        from_path = _from_path(dataset.clips.pattern, path, file.as_posix())
         for place in _places(dataset, path, modified):
             name = _name(file, place)
-            told = {**from_path, **table.fields(file.as_posix(), name)}
-            load = partial(load_own, dataset, classes, name, path, modified, place, told)
+            try:
+                from_path = _from_path(dataset.clips.pattern, path, file.as_posix())
+                told = {**from_path, **table.fields(file.as_posix(), name)}
+                load = partial(load_own, dataset, classes, name, path, modified, place, told)
+            except ValueError as error:
+                load = partial(_refuse, str(error))
             clips.append(RawClip(name, load))
     table.check_all_found()
     return clips
@@ -103,7 +107,7 @@ def load_own(
     keys = dataset.clips.keys
     if dataset.arrays is not None:
         assert not isinstance(place, str)
-        skeleton, found = read_array_clip(dataset.arrays, keys, path, modified, place)
+        skeleton, found = read_array_clip(dataset.arrays, keys, path, place)
     else:
         assert dataset.tables is not None
         assert not isinstance(place, int)
@@ -112,6 +116,8 @@ def load_own(
         )
     if dataset.absent == "nan":
         skeleton[np.isnan(skeleton).any(axis=-1)] = 0.0
+    if dataset.arrays is not None and dataset.arrays.lengths is None:
+        skeleton = without_padding(skeleton)
     fields = {**told, **found}
     where = str(path) if place is None else f"{path}, clip {place}"
     return Clip(
@@ -153,7 +159,11 @@ def _places(dataset: OwnDataset, path: Path, modified: int) -> list[Any]:
     if dataset.arrays is not None:
         return list_array_clips(dataset.arrays, path)
     assert dataset.tables is not None
-    return list_table_clips(dataset.tables, path, modified)
+    return list_table_clips(dataset.tables, dataset.clips.keys, path, modified)
+
+
+def _refuse(reason: str) -> Clip:
+    raise ValueError(reason)
 
 
 def _name(file: Path, place: int | str | None) -> str:

@@ -62,12 +62,15 @@ def project(skeleton: NDArray[Any], info: DatasetInfo) -> Points:
     """Joints (T, M, V, C) as a viewer sees them who looks along the depth, a little from the side.
 
     Of three coordinates y is up, unless the bodies are clearly taller along another axis; of two,
-    as in images, y is down. Raises ValueError for any other number of coordinates.
+    as in images, y is down. Raises ValueError for any other number of coordinates, and if no joint
+    has any.
     """
     num_coordinates = info.num_channels - info.has_score
     if num_coordinates not in {2, 3}:
         raise ValueError(f"{info.name}: a picture needs 2 or 3 coordinates, got {num_coordinates}")
     joints = skeleton[..., :num_coordinates].astype(np.float64)
+    if not joints.any():
+        raise ValueError(f"{info.name}: the clip has no joint to draw, all coordinates are zero")
     joints[~joints.any(axis=-1)] = np.nan
     if num_coordinates == 2:
         return joints * (1, -1)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from data.own import ArrayFiles, ClipFields, OwnSkeleton, Selection, TableFiles
 from data.own_source import own_source
+from tests.data.damage import problem_with
 from tests.data.own_files import (
     BY_KEYS,
     BY_NAME,
@@ -224,13 +225,30 @@ def test_joints_marked_by_nan_are_absent(tmp_path: Path):
     np.testing.assert_array_equal(clip.skeleton[0, 0], frames[0])
 
 
+@pytest.mark.parametrize("axes", ["T V C", "N T V C"])
+@pytest.mark.parametrize("absent", ["zero", "nan"])
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_absent_frames_at_the_end_do_not_count(tmp_path: Path, axes, absent, suffix):
+    frames = make_frames(6)[:, 0]
+    frames[[0, 4, 5]] = 0.0 if absent == "zero" else np.nan
+    save = np.save if suffix == ".npy" else np.savez
+    save(tmp_path / f"S1C1_bow{suffix}", frames if axes[0] == "T" else frames[None])
+    arrays = ArrayFiles(files=f"*{suffix}", axes=axes)
+
+    (clip,) = read(make_dataset(arrays=arrays, absent=absent), tmp_path)
+
+    assert len(clip.skeleton) == 4
+    assert not clip.skeleton[0].any()
+    np.testing.assert_array_equal(clip.skeleton[1:, 0], frames[1:4])
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
         ({"x": np.ones((2, 5))}, r"array must have the axes T V C, got \(2, 5\)"),
         ({"x": np.ones((2, 5, 3), dtype=complex)}, "x must be real numbers, is complex128"),
         ({"x": np.ones((2, 5, 3)), "y": np.ones(1)}, "has the arrays x, y: say which"),
-        ({"x": np.array([None])}, "not a NumPy file of plain values"),
+        ({"x": np.array([None])}, "the array x cannot be read: arrays of objects are not read"),
     ],
 )
 def test_an_array_of_another_form_is_refused_by_file(tmp_path: Path, content, problem):
@@ -254,14 +272,44 @@ def test_a_truncated_file_is_refused_by_name(tmp_path: Path, kept, suffix, axes)
         read(make_dataset(arrays=arrays), tmp_path)
 
 
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("save", [np.save, np.savez, np.savez_compressed])
+def test_damage_is_refused_by_name_or_stays_in_the_numbers(tmp_path: Path, many, save):
+    suffix = ".npy" if save is np.save else ".npz"
+    rng = np.random.default_rng(0)
+    frames = np.stack([make_frames(4, number)[:, 0] for number in range(3)])
+    content = {"x": frames if many else frames[0], "split": np.array(["val"] * (3 if many else 1))}
+    whole = tmp_path / f"whole{suffix}"
+    if suffix == ".npy":
+        np.save(whole, content["x"])
+    else:
+        save(whole, **content)
+    arrays = ArrayFiles(files=f"S*{suffix}", axes="N T V C" if many else "T V C", key="x")
+    keys = {} if suffix == ".npy" else {"split": "split"}
+    dataset = make_dataset(arrays=arrays, clips=ClipFields(pattern=BY_NAME.pattern, keys=keys))
+    source = own_source(dataset, tmp_path)
+    for number in range(50):
+        damaged = bytearray(whole.read_bytes())
+        for place in rng.integers(len(damaged), size=1 + number % 3):
+            damaged[place] = rng.integers(256)
+        path = tmp_path / f"S1C1_bow{suffix}"
+        path.write_bytes(damaged)
+
+        problem = problem_with(lambda: source.scan(tmp_path), source.info)
+
+        assert problem == "" or path.stem in problem
+        path.unlink()
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
         ({"length": np.array([2, 5, 1])}, r"length\[1\] must be in 0..4, got 5"),
         ({"length": np.array([2, 3])}, r"length must be \(n,\) with more than 2 values"),
-        ({"length": None}, "has x, label, subject; there is no length"),
+        ({"length": None}, r"the array length cannot be read: must be among \['x.npy', 'label"),
         ({"label": np.array([0, 2, 1])}, "clip 1: label must be a class's name .* 0..1, got 2"),
-        ({"label": None}, "there is no label"),
+        ({"label": np.full(3, 2**31 - 1, "u4").view("U1")}, "label cannot be read: invalid max"),
+        ({"label": None}, "the array label cannot be read: must be among"),
         ({"subject": np.array(["1", "anna", "3"])}, "subject must be a whole number, got 'anna'"),
     ],
 )
@@ -281,13 +329,29 @@ def test_labels_can_be_numbers_from_one(tmp_path: Path):
     assert (clip.label, clip.subject) == (1, 0)
 
 
-def test_a_folder_without_such_files_and_a_path_of_another_form_are_refused(tmp_path: Path):
+def test_a_folder_without_such_files_is_refused(tmp_path: Path):
     with pytest.raises(ValueError, match=r"no files \*\*/\*.npz below"):
         scan(make_dataset(), tmp_path)
 
-    np.savez(tmp_path / "S1_bow.npz", make_frames(2)[:, 0])
-    with pytest.raises(ValueError, match=r"'S1_bow.npz' has no match of clips.pattern"):
-        scan(make_dataset(), tmp_path)
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({}, r"S1_bow.npz: 'S1_bow.npz' has no match of clips.pattern"),
+        ({"clips": ClipFields(table="clips.csv")}, r"clips.csv: has no row of the file S1_bow.npz"),
+    ],
+)
+def test_a_file_that_nothing_is_told_of_stops_its_clip_alone(tmp_path: Path, changes, problem):
+    for name in ("S1C1_bow", "S1_bow"):
+        np.savez(tmp_path / f"{name}.npz", make_frames(2)[:, 0])
+    (tmp_path / "clips.csv").write_text("file,label\nS1C1_bow.npz,bow\n")
+
+    good, bad = scan(make_dataset(**changes), tmp_path)
+
+    assert [good.name, bad.name] == ["S1C1_bow", "S1_bow"]
+    assert good.load().label == 0
+    with pytest.raises(ValueError, match=problem):
+        pickle.loads(pickle.dumps(bad)).load()
 
 
 def write_table(folder: Path, *lines: str) -> ClipFields:
@@ -325,7 +389,7 @@ def test_a_table_that_does_not_fit_the_files_is_refused(tmp_path: Path, lines, p
     fields = write_table(tmp_path, *lines)
 
     with pytest.raises(ValueError, match=rf"clips\.csv.*{problem}"):
-        scan(make_dataset(clips=fields), tmp_path)
+        read(make_dataset(clips=fields), tmp_path)
 
 
 def test_a_field_told_by_pattern_and_table_is_refused(tmp_path: Path):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from data.own import ClipFields, TableFiles
+from data.own import ClipFields, OwnSkeleton, TableFiles
 from tests.data.own_files import (
     BY_KEYS,
     JOINTS,
@@ -120,7 +120,13 @@ def test_rows_without_a_frame_column_stand_in_order(tmp_path: Path):
         ({4: {"joint": "head"}}, "row 6: a second row of the same frame, person and joint"),
         ({4: {"person": "p7"}}, "row 2: person: a clip may have 1 persons, got p0, p7"),
         ({2: {"frame": ""}}, "row 4: frame is empty"),
-        ({2: {"label": 1}}, "row 4: label must be the same in all rows of a clip, got 1 after 0"),
+        ({3: {"clip": ""}}, "row 5: clip is empty"),
+        ({3: {"person": ""}}, "row 5: person is empty"),
+        ({3: {"joint": ""}}, "row 5: joint is empty"),
+        (
+            {2: {"label": 1}},
+            "row 4: label must be the same in all rows of a clip, got '1' after '0'",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_row_is_told_with_its_file_and_line(tmp_path: Path, change, problem):
@@ -157,15 +163,111 @@ def test_columns_that_are_not_there_are_told_with_those_that_are(tmp_path: Path,
         ("a.csv", "clip,x\n", "has no rows"),
         ("a.csv", "clip,x,x\n1,2,3\n", "column names must differ, got x twice"),
         ("a.csv", "clip,x\n1,2\n3\n", "cannot be read"),
+        ("a.csv", b"clip,\xff\n1,2\n", "cannot be read"),
+        ("a.csv", b"clip,x\n\xff,2\n", "cannot be read"),
         ("a.parquet", "PAR1", "cannot be read"),
     ],
 )
 def test_a_damaged_table_is_refused_by_name(tmp_path: Path, name, content, problem):
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     tables = TableFiles(files=f"*{Path(name).suffix}", clip="clip")
 
     with pytest.raises(ValueError, match=rf"{name}: {problem}"):
         scan(make_dataset(tables=tables, clips=BY_KEYS), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["000", "001", "0"],
+        ["1.1", "1.10", "1.2"],
+        ["1e2", "100"],
+        ["2020-01-02", "true", "null", "NA"],
+    ],
+)
+def test_names_of_clips_stay_as_they_are_written(tmp_path: Path, names):
+    rows = [
+        row
+        for number, name in enumerate(names)
+        for row in wide_rows(make_frames(1 + number), take=name, action=("bow", "null")[number % 2])
+    ]
+    write_csv(tmp_path / "all.csv", rows)
+    tables = TableFiles(files="*.csv", clip="take")
+    fields = ClipFields(keys={"label": "action"})
+
+    clips = read(make_dataset(tables=tables, clips=fields, classes=("bow", "null")), tmp_path)
+
+    assert [clip.name for clip in clips] == [f"all/{name}" for name in names]
+    assert [len(clip.skeleton) for clip in clips] == list(range(1, len(names) + 1))
+    assert [clip.label for clip in clips] == [number % 2 for number in range(len(names))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells", "names"),
+    [
+        (pyarrow.int64(), [7, 10, None], ["7", "10"]),
+        (pyarrow.dictionary(pyarrow.int8(), pyarrow.string()), ["b", "a", None], ["b", "a"]),
+        (pyarrow.string(), ["b", "a", ""], ["b", "a"]),
+        (pyarrow.list_(pyarrow.int64()), [[1], [2]], None),
+    ],
+)
+def test_names_of_clips_in_parquet_become_text(tmp_path: Path, kind, cells, names):
+    table = pyarrow.table({"take": pyarrow.array(cells, kind), "x": [0.5] * len(cells)})
+    path = tmp_path / "all.parquet"
+    dataset = make_dataset(
+        tables=TableFiles(files="*.parquet", clip="take"), clips=ClipFields(keys={"label": "x"})
+    )
+
+    parquet.write_table(table, path)
+    with pytest.raises(ValueError, match=r"all.parquet(, row 4: take is empty|: cannot be read)"):
+        scan(dataset, tmp_path)
+
+    if names is not None:
+        parquet.write_table(table[:2], path)
+        assert [clip.name for clip in scan(dataset, tmp_path)] == [f"all/{name}" for name in names]
+
+
+def test_a_joint_is_found_by_name_before_number(tmp_path: Path):
+    skeleton = OwnSkeleton(joints=("2", "1", "0"), edges=((0, 1), (1, 2)), centre=0)
+    rows = [{"frame": 0, "joint": j, "x": j + 1, "y": 0, "z": 0} for j in range(3)]
+    write_csv(tmp_path / "S1C1_bow.csv", rows)
+    tables = TableFiles(files="*.csv", joint="joint")
+
+    (clip,) = read(make_dataset(tables=tables, skeleton=skeleton), tmp_path)
+
+    assert clip.skeleton[0, 0, :, 0].tolist() == [3, 2, 1]
+
+
+def test_persons_are_in_the_order_of_their_numbers(tmp_path: Path):
+    frames = make_frames(2, persons=2)
+    rows = [row | {"person": {"p0": 9, "p1": 10}[row["person"]]} for row in long_rows(frames)]
+    write_csv(tmp_path / "S1C1_bow.csv", rows)
+    tables = TableFiles(files="*.csv", person="person", joint="joint")
+
+    (clip,) = read(make_dataset(tables=tables, persons=2), tmp_path)
+
+    np.testing.assert_array_equal(clip.skeleton, frames)
+
+
+@pytest.mark.parametrize("wrong", ["left", "1_0", "true"])
+def test_a_cell_that_is_not_a_number_stops_its_clip_alone(tmp_path: Path, wrong):
+    rows = long_clips(3)
+    rows[0]["x"] = "NA"
+    place = next(place for place, row in enumerate(rows) if row["clip"] == "take 1") + 3
+    rows[place]["x"] = wrong
+    write_csv(tmp_path / "all.csv", rows)
+    dataset = make_dataset(tables=LONG, persons=2, clips=BY_KEYS, absent="nan")
+
+    first, second, third = scan(dataset, tmp_path)
+
+    expected = make_frames(2, 0, persons=2)
+    expected[0, 0, 0] = 0.0
+    np.testing.assert_array_equal(first.load().skeleton, expected)
+    np.testing.assert_array_equal(third.load().skeleton, make_frames(4, 2, persons=2))
+    with pytest.raises(
+        ValueError, match=rf"all.csv, row {place + 2}: x must be a number, got '{wrong}'"
+    ):
+        second.load()
 
 
 def test_files_of_one_clip_take_fields_from_name_and_columns_together(tmp_path: Path):

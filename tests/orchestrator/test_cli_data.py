@@ -1,6 +1,7 @@
 """`skeltune data`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -259,6 +260,14 @@ def test_a_single_coordinate_makes_no_picture() -> None:
 
     with pytest.raises(ValueError, match="needs 2 or 3 coordinates, got 1"):
         project(skeleton, info)
+
+
+def test_scores_without_coordinates_make_no_picture() -> None:
+    skeleton, info = upright(2)
+    skeleton[..., :2] = 0.0
+
+    with pytest.raises(ValueError, match="body: the clip has no joint to draw"):
+        project(skeleton, replace(info, has_score=True))
 
 
 def upright(axis: int, num_channels: int = 3) -> tuple[np.ndarray, DatasetInfo]:
