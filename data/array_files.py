@@ -45,8 +45,9 @@ def open_npz(path: Path, key: str) -> NDArray[Any]:
     """
     try:
         with ZipFile(path) as archive:
-            if f"{key}.npy" not in archive.namelist():
-                raise ValueError(f"must be among {archive.namelist()}")
+            keys = [name.removesuffix(".npy") for name in archive.namelist()]
+            if key not in keys:
+                raise ValueError(f"must be among {', '.join(keys)}")
             member = archive.getinfo(f"{key}.npy")
         if member.compress_type == ZIP_STORED:
             return _map(path, _find_content(path, member), member.file_size)

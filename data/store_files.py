@@ -92,11 +92,14 @@ def finish_store(
     """Write all but the frames, which the folder has already, and flush everything to disk.
 
     `origin` (source, options and dtype) is recorded in the manifest and does not enter the digest.
-    Raises ValueError if there is no clip, or for a split that does not exist.
+    Raises ValueError if there is no clip, or none in any split, and for a split that does not
+    exist.
     """
     if not columns.names:
         raise ValueError(f"{info.name}: no clip to store; skipped: {columns.skipped}")
     arrays = columns.arrays(rules)
+    if all((arrays[f"split_{protocol}"] == LEFT_OUT).all() for protocol in rules):
+        raise ValueError(f"{info.name}: none of {len(columns.names)} clips is in any split")
     np.savez(folder / CLIPS, allow_pickle=False, **arrays)
     manifest = {
         **origin,

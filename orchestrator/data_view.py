@@ -14,7 +14,7 @@ from data.store import ArrayStore, StoreDamagedError, prepared_names, read_manif
 from orchestrator.engine.documents import Raw
 from orchestrator.report import Table
 
-MOST_SKIPPED = 20
+MOST_REASONS, MOST_NAMED = 20, 3
 
 
 def list_table(root: Path) -> Table:
@@ -71,7 +71,7 @@ def info_tables(told: Raw, *, with_classes: bool) -> Iterator[Table]:
     if with_classes:
         yield from (_classes_table(told, protocol) for protocol in told["counts"])
     if told["skipped"]:
-        yield _skipped_table(told["skipped"])
+        yield skipped_table(told["skipped"])
 
 
 def shown_bytes(num_bytes: int) -> str:
@@ -137,8 +137,15 @@ def _classes_table(told: Raw, protocol: str) -> Table:
     return Table(f"Clips of each class, {protocol}", ("class", *SPLITS), rows)
 
 
-def _skipped_table(skipped: list[dict[str, str]]) -> Table:
-    rows = tuple((clip["name"], clip["reason"]) for clip in skipped[:MOST_SKIPPED])
-    more = len(skipped) - len(rows)
-    notes = (f"and {more} more: --json tells all",) if more else ()
-    return Table("Clips left out", ("clip", "reason"), rows, notes)
+def skipped_table(skipped: list[dict[str, str]]) -> Table:
+    """One row a reason."""
+    reasons: dict[str, list[str]] = {}
+    for clip in skipped:
+        reasons.setdefault(clip["reason"], []).append(clip["name"])
+    rows = tuple(
+        (str(len(names)), ", ".join(names[:MOST_NAMED]) + " ..." * (len(names) > MOST_NAMED), why)
+        for why, names in list(reasons.items())[:MOST_REASONS]
+    )
+    more = len(reasons) - len(rows)
+    notes = (f"and {more} more reasons: --json tells all",) if more else ()
+    return Table("Clips left out", ("clips", "which", "reason"), rows, notes)

@@ -48,7 +48,7 @@ def test_objects_and_absent_arrays_are_refused_by_name(tmp_path: Path, save: obj
 
     with pytest.raises(ValueError, match=r"a\.npz: the array y cannot be read: .*[Oo]bject"):
         open_npz(tmp_path / "a.npz", "y")
-    with pytest.raises(ValueError, match=r"z cannot be read: must be among \['x.npy', 'y.npy'\]"):
+    with pytest.raises(ValueError, match=r"z cannot be read: must be among x, y"):
         open_npz(tmp_path / "a.npz", "z")
 
 

@@ -306,7 +306,7 @@ def test_damage_is_refused_by_name_or_stays_in_the_numbers(tmp_path: Path, many,
     [
         ({"length": np.array([2, 5, 1])}, r"length\[1\] must be in 0..4, got 5"),
         ({"length": np.array([2, 3])}, r"length must be \(n,\) with more than 2 values"),
-        ({"length": None}, r"the array length cannot be read: must be among \['x.npy', 'label"),
+        ({"length": None}, r"the array length cannot be read: must be among x, label"),
         ({"label": np.array([0, 2, 1])}, "clip 1: label must be a class's name .* 0..1, got 2"),
         ({"label": np.full(3, 2**31 - 1, "u4").view("U1")}, "label cannot be read: invalid max"),
         ({"label": None}, "the array label cannot be read: must be among"),

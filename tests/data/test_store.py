@@ -190,3 +190,11 @@ def test_verifying_finds_a_flipped_byte_that_opening_had_no_time_for(
 
     with pytest.raises(StoreDamagedError, match=r"frames\.f32 does not have the recorded SHA-256"):
         opened.verify()
+
+
+def test_a_store_without_a_clip_in_any_split_is_refused(tmp_path: Path) -> None:
+    source = source_of([make_clip(3, 0), make_clip(4, 1)])
+    nowhere = replace(source, splits={"xsub": lambda clips: np.array(["", ""])})
+
+    with pytest.raises(ValueError, match="none of 2 clips is in any split"):
+        prepare(nowhere, None, tmp_path)

@@ -14,7 +14,7 @@ from data.dataset import DatasetInfo
 from data.store import ArrayStore, open_store
 from orchestrator.cli import app
 from orchestrator.clip_pictures import find_clip, project
-from orchestrator.data_view import describe_store
+from orchestrator.data_view import describe_store, skipped_table
 from tests.data.stores import make_clip, make_pair_clip, make_store
 
 SMALL = ("num_classes=3", "num_subjects=4", "num_takes=2", "num_frames=10")
@@ -157,6 +157,18 @@ def test_clips_that_were_left_out_are_told_with_the_reason(tmp_path: Path) -> No
     assert "9, 1 left out" in told
     assert "a01_s01_e00_v01" in told
     assert "not a JSON file" in told
+
+
+def test_clips_left_out_for_one_reason_are_told_in_one_row() -> None:
+    skipped = [{"name": f"clip{number}", "reason": "no body in any frame"} for number in range(5)]
+    skipped.append({"name": "other", "reason": "cut off"})
+
+    table = skipped_table(skipped)
+
+    assert table.rows == (
+        ("5", "clip0, clip1, clip2 ...", "no body in any frame"),
+        ("1", "other", "cut off"),
+    )
 
 
 def test_programs_get_the_facts_as_json(mine: ArrayStore) -> None:
