@@ -156,7 +156,7 @@ def test_clips_that_were_left_out_are_told_with_the_reason(tmp_path: Path) -> No
 
     assert "9, 1 left out" in told
     assert "a01_s01_e00_v01" in told
-    assert "not a JSON file" in told
+    assert "not a JSON file" in answer("data", "info", "nw_ucla", "--json")
 
 
 def test_clips_left_out_for_one_reason_are_told_in_one_row() -> None:
