@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,6 +115,15 @@ class RawClip(NamedTuple):
 
     name: str
     load: Callable[[], Clip]
+
+
+def refused(name: str, reason: str) -> RawClip:
+    """A clip of which it is clear before it is read what is wrong: `load` raises ValueError."""
+    return RawClip(name, partial(_refuse, reason))
+
+
+def _refuse(reason: str) -> Clip:
+    raise ValueError(reason)
 
 
 @dataclass(frozen=True)

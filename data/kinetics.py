@@ -10,6 +10,7 @@ the published val is test; every twentieth training clip of each class is val.
 from __future__ import annotations
 
 import json
+import reprlib
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,14 +40,15 @@ def scan_kinetics(raw: Path) -> list[RawClip]:
     file, for a label file that is missing or of another form.
     """
     return [
-        RawClip(name, partial(load_clip, raw / f"kinetics_{part}" / f"{name}.json", part, *entry))
+        RawClip(name, partial(load_clip, raw / f"kinetics_{part}" / f"{name}.json", part, entry))
         for part in ("train", "val")
         for name, entry in sorted(_read_labels(raw / f"kinetics_{part}_label.json").items())
     ]
 
 
-def load_clip(path: Path, part: str, label: int, has_skeleton: bool) -> Clip:
-    """`label` and `has_skeleton` are those of the label file."""
+def load_clip(path: Path, part: str, entry: Any) -> Clip:
+    """`entry` is what the label file says of the clip."""
+    label, has_skeleton = _read_entry(path, entry)
     frames = np.zeros((0, NUM_PERSONS, NUM_JOINTS, 3), dtype=np.float32)
     if has_skeleton:
         content = _read_object(path, {"data", "label_index"})
@@ -59,21 +61,23 @@ def load_clip(path: Path, part: str, label: int, has_skeleton: bool) -> Clip:
     return Clip(path.stem, frames, label, part=part)
 
 
-def _read_labels(path: Path) -> dict[str, tuple[int, bool]]:
-    """clip: (label, whether it has a skeleton)."""
+def _read_labels(path: Path) -> dict[str, Any]:
+    """What the label file says of each clip."""
     if not path.is_file():
         raise ValueError(f"no label file {path}")
-    labels = {}
-    for name, entry in _read_object(path, set()).items():
-        fields = entry if isinstance(entry, dict) else {}
-        label, has_skeleton = fields.get("label_index"), fields.get("has_skeleton")
-        if type(label) is not int or type(has_skeleton) is not bool:
-            raise ValueError(
-                f"{path}, clip {name}: must have 'has_skeleton' (true or false) and 'label_index' "
-                f"(a whole number), got {entry!r}"
-            )
-        labels[name] = (label, has_skeleton)
-    return labels
+    return _read_object(path, set())
+
+
+def _read_entry(path: Path, entry: Any) -> tuple[int, bool]:
+    """The label, and whether there is a skeleton."""
+    fields = entry if isinstance(entry, dict) else {}
+    label, has_skeleton = fields.get("label_index"), fields.get("has_skeleton")
+    if type(label) is not int or type(has_skeleton) is not bool:
+        raise ValueError(
+            f"{path.parent}_label.json, clip {path.stem}: must have 'has_skeleton' (true or false) "
+            f"and 'label_index' (a whole number), got {reprlib.repr(entry)}"
+        )
+    return label, has_skeleton
 
 
 def _read_object(path: Path, keys: set[str]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from data.dataset import (
     FloatArray,
     LeftOut,
     RawClip,
+    refused,
 )
 from data.msg3d_preprocessing import align, select_bodies
 from data.ntu_rgbd_arrays import NUM_PERSONS, find_arrays, scan_arrays, split_as_stated
@@ -119,7 +120,11 @@ def _scan_files(
 ) -> list[RawClip]:
     clips = []
     for file in files:
-        name = edition.parse(file.path)
+        try:
+            name = edition.parse(file.path)
+        except ValueError as error:
+            clips.append(refused(file.path.stem, str(error)))
+            continue
         if name is not None:
             load = partial(load_clip, file, name, preprocessing=preprocessing)
             clips.append(RawClip(name.name, load))

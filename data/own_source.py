@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from data.dataset import SPLITS, Clip, DatasetInfo, DatasetSource, RawClip
+from data.dataset import SPLITS, Clip, DatasetInfo, DatasetSource, RawClip, refused
 from data.own import FIELDS, OwnDataset
 from data.own_arrays import list_array_clips, read_array_clip, without_padding
 from data.own_splits import split_rule
@@ -85,9 +85,10 @@ def scan_own(
             try:
                 from_path = _from_path(dataset.clips.pattern, path, file.as_posix())
                 told = {**from_path, **table.fields(file.as_posix(), name)}
-                load = partial(load_own, dataset, classes, name, path, modified, place, told)
             except ValueError as error:
-                load = partial(_refuse, str(error))
+                clips.append(refused(name, str(error)))
+                continue
+            load = partial(load_own, dataset, classes, name, path, modified, place, told)
             clips.append(RawClip(name, load))
     table.check_all_found()
     return clips
@@ -160,10 +161,6 @@ def _places(dataset: OwnDataset, path: Path, modified: int) -> list[Any]:
         return list_array_clips(dataset.arrays, path)
     assert dataset.tables is not None
     return list_table_clips(dataset.tables, dataset.clips.keys, path, modified)
-
-
-def _refuse(reason: str) -> Clip:
-    raise ValueError(reason)
 
 
 def _name(file: Path, place: int | str | None) -> str:

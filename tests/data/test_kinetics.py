@@ -191,7 +191,7 @@ def test_a_wrong_entry_of_the_label_file_is_refused(
     write_clip(tmp_path, "train", "a", [], **entry)
 
     with pytest.raises(ValueError, match=f"kinetics_train_label.json, clip a: {problem}"):
-        scan_kinetics(tmp_path)
+        load_all(scan_kinetics(tmp_path))
 
 
 def test_a_missing_label_file_and_a_missing_clip_are_refused_by_name(tmp_path: Path) -> None:

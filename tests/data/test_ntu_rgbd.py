@@ -159,7 +159,7 @@ def test_a_setup_of_no_edition_is_refused_by_the_larger_one_too(tmp_path: Path) 
     write_waves(tmp_path, "S033C001P001R001A001")
 
     with pytest.raises(ValueError, match=r"S033.*: the setup must be in 1\.\.32, got 33"):
-        scan_ntu120(tmp_path)
+        load_all(scan_ntu120(tmp_path))
 
 
 def test_a_clip_of_the_list_of_missing_skeletons_is_left_out_without_being_read(
@@ -315,3 +315,16 @@ def test_a_pyskl_clip_of_another_name_is_refused(
 
     with pytest.raises(ValueError, match=told):
         load_all(scan_ntu60(path))
+
+
+def test_a_file_of_another_name_can_be_left_out(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    write_waves(raw, NAME)
+    write_waves(raw, f"{NAME} (1)")
+
+    with pytest.raises(ValueError, match=r"\(1\)\.skeleton: the file name must have the form"):
+        prepare(NTU60, raw, tmp_path)
+    store = prepare(NTU60, raw, tmp_path, on_error="skip")
+
+    assert store.names.tolist() == [NAME]
+    assert [clip["name"] for clip in store.manifest["skipped"]] == [f"{NAME} (1)"]
