@@ -106,8 +106,8 @@ def read_weights(path: Path) -> Tensors:
 def load_weights(model: nn.Module, path: Path, *, whole: bool = False) -> None:
     """Weights saved by a trial or by `skeltune weights import`.
 
-    A classifier for other classes, or of another kind, stays as it is, unless the `whole` model has
-    to fit; every other name and shape has to agree, else ValueError.
+    A classifier of other parameters or shapes stays as it is, unless the `whole` model has to fit;
+    every other name and shape has to agree, else ValueError.
     """
     given = read_weights(path)
     own = model.state_dict()
