@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-from orchestrator.spec import BASELINE, Ablation, Changes
+from orchestrator.ablation_spec import BASELINE, Ablation, Changes
 
 
 @dataclass(frozen=True)

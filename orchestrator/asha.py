@@ -9,7 +9,8 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialSch
 
 from orchestrator.engine.documents import Raw
 from orchestrator.records import TrialPlan, TrialRecord
-from orchestrator.spec import ASHAScheduler, Objective
+from orchestrator.search_spec import ASHAScheduler
+from orchestrator.spec import Objective
 
 _TIME = "training_iteration"
 _NO_LIMIT = 10**6  # epochs: a trial ends by itself, not by the scheduler

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.ablation_spec import Changes
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.errors import Problem, SpecError
 from orchestrator.engine.network import (
@@ -14,7 +15,7 @@ from orchestrator.engine.network import (
     summarize,
 )
 from orchestrator.planning import Planner
-from orchestrator.spec import Changes, Study, objective_problems
+from orchestrator.spec import Study, objective_problems
 
 
 def check_models(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.ablation import variants_of
+from orchestrator.ablation_spec import Changes
 from orchestrator.planning import current_records
 from orchestrator.records import State, StudyLog
 from orchestrator.report import best_variant, ranking, variant_rows
-from orchestrator.spec import Changes, Objective, Study
+from orchestrator.spec import Objective, Study
 
 
 @dataclass(frozen=True)

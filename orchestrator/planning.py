@@ -9,11 +9,12 @@ from pathlib import Path
 from data.preparation import ensure_store
 from data.store import ArrayStore
 from orchestrator.ablation import variants_of
+from orchestrator.ablation_spec import Changes
 from orchestrator.engine.config import TrialConfig, flattened
 from orchestrator.engine.errors import Problem, SpecError
 from orchestrator.records import Role, StudyLog, TrialPlan, TrialRecord
 from orchestrator.space import in_space
-from orchestrator.spec import Changes, Study, objective_problems
+from orchestrator.spec import Study, objective_problems
 
 
 @dataclass

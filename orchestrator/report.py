@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.ablation_spec import BASELINE, Paper
 from orchestrator.records import State, TrialRecord
-from orchestrator.spec import BASELINE, Objective, Paper
+from orchestrator.spec import Objective
 from orchestrator.stats import Difference, Summary, paired_difference, summarize
 
 

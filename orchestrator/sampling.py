@@ -25,8 +25,8 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState as OptunaState
 
 from orchestrator.records import State, TrialRecord
+from orchestrator.search_spec import Search, TPESampler
 from orchestrator.space import Domain, Params, grid_points, in_space, is_active, label_of
-from orchestrator.spec import Search, TPESampler
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

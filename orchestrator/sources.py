@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 
+from orchestrator.ablation_spec import Changes
 from orchestrator.engine.config import flattened
 from orchestrator.engine.errors import SpecError
 from orchestrator.planning import Planner, current_records
 from orchestrator.records import Role, StudyLog, TrialPlan
 from orchestrator.sampling import Proposals
-from orchestrator.spec import Changes, Search, Study
+from orchestrator.search_spec import Search
+from orchestrator.spec import Study
 
 
 class CellSource:

@@ -21,8 +21,9 @@ from orchestrator.planning import Planner, cells, current_records
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
 from orchestrator.sampling import Proposals
+from orchestrator.search_spec import NoScheduler, Scheduler
 from orchestrator.sources import CellSource, SearchSource, open_search
-from orchestrator.spec import NoScheduler, Scheduler, Study, StudySpec
+from orchestrator.spec import Study, StudySpec
 from orchestrator.stored import remember, table_of
 from orchestrator.tracking import MlflowTracker, StudySummary, StudyTags
 from orchestrator.tuning import Job, TrialSource, run_trials

@@ -26,7 +26,8 @@ from orchestrator.engine.errors import DivergedError
 from orchestrator.engine.files import TrialFiles
 from orchestrator.engine.trial import load_result, train_epochs
 from orchestrator.records import State, TrialPlan, TrialRecord
-from orchestrator.spec import ASHAScheduler, Objective, Resources, Scheduler
+from orchestrator.search_spec import ASHAScheduler, Scheduler
+from orchestrator.spec import Objective, Resources
 
 _OUTCOME = "outcome"
 

@@ -1,5 +1,5 @@
 from orchestrator.ablation import Variant, variants_of
-from orchestrator.spec import Ablation
+from orchestrator.ablation_spec import Ablation
 
 CVSTA = {"off": {"model.cvsta": False}}
 RDL = {"off": {"loss.embedding": None}, "weak": {"loss.embedding.weight": 0.1}}

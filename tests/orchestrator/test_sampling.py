@@ -3,7 +3,7 @@ from optuna.trial import TrialState
 
 from orchestrator.records import State, TrialRecord
 from orchestrator.sampling import Proposals
-from orchestrator.spec import Search
+from orchestrator.search_spec import Search
 from tests.orchestrator.made_up import make_plan, make_record
 
 SPACE = {

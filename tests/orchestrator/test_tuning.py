@@ -11,7 +11,8 @@ from orchestrator import tuning
 from orchestrator.asha import ResumableASHA
 from orchestrator.cluster import NoResourcesError
 from orchestrator.records import Role, TrialPlan, TrialRecord
-from orchestrator.spec import ASHAScheduler, Objective, Resources
+from orchestrator.search_spec import ASHAScheduler
+from orchestrator.spec import Objective, Resources
 from orchestrator.tuning import Watchdog
 
 VALUES = {"a": [10, 20, 30, 40], "b": [50, 60, 70, 80], "c": [30, 5, 5, 5], "d": [90, 90, 90, 90]}
