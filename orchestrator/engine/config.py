@@ -215,6 +215,11 @@ class TrialConfig(Document):
         description="start from the weights of this file (`skeltune weights import`), a path from "
         "the current folder",
     )
+    init_like: ModelSpec | None = Field(
+        None,
+        description="take the initial values of all weights of the same name and shape from this "
+        "model, drawn from the same seed: so a variant starts where its baseline starts",
+    )
     seed: int = Field(0, ge=0, lt=2**31)
     select_on: Literal["val", "test", "none"] = Field(
         "val",
