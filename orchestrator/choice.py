@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.ablation import variants_of
 from orchestrator.ablation_spec import Changes
+from orchestrator.cells import study_variants
 from orchestrator.planning import current_records
 from orchestrator.records import State, StudyLog
 from orchestrator.report import best_variant, ranking, variant_rows
@@ -33,8 +33,7 @@ def choose(study: Study, log: StudyLog) -> Choice | None:
 
 
 def _best_variant(study: Study, log: StudyLog) -> Choice | None:
-    assert study.spec.ablation is not None
-    variants = {variant.name: variant for variant in variants_of(study.spec.ablation)}
+    variants = {variant.name: variant for variant in study_variants(study)}
     rows = variant_rows(current_records(study, log), study.spec.objective, list(variants))
     best = best_variant(rows, study.spec.objective.mode)
     if best is None or best.summary is None:

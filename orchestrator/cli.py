@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from orchestrator.home import Home
+    from orchestrator.session import Services
     from orchestrator.spec import Objective, Study
-    from orchestrator.study import Services
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -265,7 +265,7 @@ def _services(
     num_cpus: int | None = None,
 ) -> Services:
     from orchestrator.cluster import Cluster
-    from orchestrator.study import Services
+    from orchestrator.session import Services
     from orchestrator.view import View
 
     home = _home()

@@ -10,9 +10,9 @@ from orchestrator.engine.files import TrialFiles
 from orchestrator.planning import Planner
 from orchestrator.records import Role, State, TrialRecord
 from orchestrator.registry import RegisteredModel, register
+from orchestrator.session import Services, Session, open_session
 from orchestrator.sources import CellSource
 from orchestrator.spec import Study
-from orchestrator.study import Services, Session, open_session
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,15 @@ from orchestrator.spec import Study
 
 
 class CellSource:
-    """The cells that are not finished yet."""
+    """The trainings that are not finished yet; one that several cells share is there once."""
 
     def __init__(self, plans: list[TrialPlan], log: StudyLog) -> None:
-        records = [log.plan(plan) for plan in plans]
+        distinct: dict[str, TrialPlan] = {}
+        for plan in plans:
+            distinct.setdefault(plan.id, plan)
+        records = [log.plan(plan) for plan in distinct.values()]
         self._open = deque(r.plan for r in records if not r.state.is_final)
-        self.total = len(plans)
+        self.total = len(records)
 
     @property
     def num_left(self) -> int:

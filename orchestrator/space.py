@@ -69,6 +69,18 @@ class Domain(Document):
         is_number = isinstance(value, int if self.int_range is not None else int | float)
         return is_number and low <= value <= high
 
+    def at(self, share: float) -> Any:
+        """The value below which this share, in [0, 1), of the domain lies."""
+        if self.choice is not None:
+            return self.choice[int(share * len(self.choice))]
+        low, high = self.bounds
+        if self.int_range is not None or self.step is not None:
+            if self.log:
+                return round(low * (high / low) ** share)
+            values = self.grid()
+            return values[int(share * len(values))]
+        return low * (high / low) ** share if self.log else low + share * (high - low)
+
     def grid(self) -> list[Any]:
         """Every value, where the values are countable; else ValueError."""
         if self.choice is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from orchestrator.ablation import variants_of
+from orchestrator.cells import study_variants
 from orchestrator.engine.config import resolve_trial
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.errors import SkelTuneError
@@ -50,7 +50,7 @@ def table_of(study: Study, log: StudyLog) -> Table:
     spec, records = study.spec, current_records(study, log)
     if spec.ablation is None:
         return leaderboard(spec.study, records, spec.objective, study.baseline.select_on)
-    names = [variant.name for variant in variants_of(spec.ablation)]
+    names = [variant.name for variant in study_variants(study)]
     rows = variant_rows(records, spec.objective, names)
     select_on = study.baseline.select_on
     return ablation_table(spec.study, rows, spec.objective, select_on, spec.ablation.paper)

@@ -259,8 +259,11 @@ class TrialConfig(Document):
         return self.model_dump(mode="json")
 
     def digest(self, data_digest: str) -> str:
-        """The trial's identity: 12 hexadecimal digits over configuration, seed and data."""
-        content = self.plain()
+        """The trial's identity: 12 hexadecimal digits over configuration, seed and data.
+
+        Keys that are null do not count, so that a new optional key leaves known trials known.
+        """
+        content = {key: value for key, value in self.plain().items() if value is not None}
         if self.init_weights is not None:
             content["init_weights"] = self.init_weights.sha256
         text = json.dumps([content, data_digest], sort_keys=True)
