@@ -8,7 +8,8 @@ from typing import Any
 
 from orchestrator.records import State, TrialRecord
 from orchestrator.spec import BASELINE, Objective, Paper
-from orchestrator.stats import Difference, Summary, paired_difference, summarize
+from orchestrator.stats.paired import Difference, paired_difference
+from orchestrator.stats.samples import Summary, summarize
 
 
 @dataclass(frozen=True)
