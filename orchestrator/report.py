@@ -8,8 +8,14 @@ from typing import Any
 
 from orchestrator.ablation_spec import BASELINE, Paper
 from orchestrator.records import State, TrialRecord
+<<<<<<< HEAD
 from orchestrator.spec import Objective
 from orchestrator.stats import Difference, Summary, paired_difference, summarize
+=======
+from orchestrator.spec import BASELINE, Objective, Paper
+from orchestrator.stats.paired import Difference, paired_difference
+from orchestrator.stats.samples import Summary, summarize
+>>>>>>> c4b01966fda981b034b1b93b78f0830ee86546ee
 
 
 @dataclass(frozen=True)

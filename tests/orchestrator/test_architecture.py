@@ -147,8 +147,7 @@ def test_a_vendor_has_one_door(vendor, doors):
 @pytest.mark.parametrize(
     ("module", "allowed"),
     [
-        ("stats", set()),
-        ("report", {"ablation_spec", "records", "spec", "stats"}),
+        ("report", {"ablation_spec", "records", "spec", "stats.paired", "stats.samples"}),
         ("records", {"engine.documents"}),
         ("space", {"engine.config"}),
         ("ablation", {"ablation_spec"}),
@@ -162,6 +161,11 @@ def test_a_lower_module_imports_exactly_these_of_ours(module, allowed):
     imported = ours(CHECKOUT / "orchestrator" / f"{module}.py")
 
     assert imported == {f"orchestrator.{name}" for name in allowed}
+
+
+@pytest.mark.parametrize("path", of_package("orchestrator/stats"), ids=named)
+def test_the_statistics_know_nothing_of_the_project_around_them(path: Path):
+    assert all(module.startswith("orchestrator.stats.") for module in ours(path))
 
 
 def test_no_module_of_the_orchestrator_imports_the_command_line():
