@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.ablation_spec import Changes
-from orchestrator.cells import study_variants
+from orchestrator.home import StudyFolder
 from orchestrator.planning import current_records
 from orchestrator.records import State, StudyLog
-from orchestrator.report import best_variant, ranking, variant_rows
+from orchestrator.report import best_variant, ranking
+from orchestrator.results import results_of
 from orchestrator.spec import Objective, Study
 
 
@@ -27,18 +28,19 @@ class Choice:
         return f"{self.variant}: {objective.metric} {self.value:.2f}{over}"
 
 
-def choose(study: Study, log: StudyLog) -> Choice | None:
+def choose(study: Study, log: StudyLog, folder: StudyFolder) -> Choice | None:
     """The best variant by its mean over seeds, or the best complete trial of a search."""
-    return _best_trial(study, log) if study.spec.ablation is None else _best_variant(study, log)
+    if study.spec.ablation is None:
+        return _best_trial(study, log)
+    return _best_variant(study, log, folder)
 
 
-def _best_variant(study: Study, log: StudyLog) -> Choice | None:
-    variants = {variant.name: variant for variant in study_variants(study)}
-    rows = variant_rows(current_records(study, log), study.spec.objective, list(variants))
-    best = best_variant(rows, study.spec.objective.mode)
-    if best is None or best.summary is None:
+def _best_variant(study: Study, log: StudyLog, folder: StudyFolder) -> Choice | None:
+    best = best_variant(results_of(study, log, folder))
+    if best is None or best.sample is None:
         return None
-    return Choice(best.name, variants[best.name].changes, best.summary.mean, best.summary.n)
+    mean = float(best.sample.values.mean())
+    return Choice(best.variant.name, best.variant.changes, mean, len(best.sample.seeds))
 
 
 def _best_trial(study: Study, log: StudyLog) -> Choice | None:

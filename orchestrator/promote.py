@@ -31,7 +31,7 @@ class NothingToPromoteError(SkelTuneError):
 def promote(study: Study, services: Services) -> Promotion:
     """Train the winner on train + val, evaluate it once on test, register it as the champion."""
     with open_session(study, services) as session:
-        choice = choose(study, session.log)
+        choice = choose(study, session.log, session.folder)
         if choice is None:
             raise NothingToPromoteError(f"study {study.spec.study!r} has no complete trial yet")
         planner = Planner(study, services.home.data)

@@ -103,9 +103,9 @@ class Session:
 
     def close(self) -> None:
         """The study's table, on disk and with the study's run, which is closed."""
-        table = table_of(self.study, self.log)
+        table = table_of(self.study, self.log, self.folder)
         write_text(self.folder.report, table.markdown())
-        metrics = summary_metrics(self.study, self.log)
+        metrics = summary_metrics(self.study, self.log, self.folder)
         summary = StudySummary(table.markdown(), metrics, (self.folder.report,))
         self.tracker.finish("KILLED" if self.is_stopped else "FINISHED", summary)
         if self.tracker.late:
@@ -135,11 +135,11 @@ def open_session(study: Study, services: Services) -> Iterator[Session]:
             session.close()
 
 
-def summary_metrics(study: Study, log: StudyLog) -> dict[str, float]:
+def summary_metrics(study: Study, log: StudyLog, folder: StudyFolder) -> dict[str, float]:
     """The figures that the study's own run carries, so that studies can be compared."""
     records = current_records(study, log)
     metrics = {"trials": float(len(records)), "trial_seconds": sum(r.seconds for r in records)}
-    if (choice := choose(study, log)) is not None:
+    if (choice := choose(study, log, folder)) is not None:
         metrics[f"best/{study.spec.objective.metric}"] = choice.value
     return metrics
 
