@@ -147,13 +147,30 @@ def test_a_vendor_has_one_door(vendor, doors):
 @pytest.mark.parametrize(
     ("module", "allowed"),
     [
-        ("report", {"ablation_spec", "records", "spec", "stats.paired", "stats.samples"}),
+        (
+            "results",
+            {
+                "ablation",
+                "ablation_spec",
+                "cells",
+                "home",
+                "planning",
+                "records",
+                "scores",
+                "spec",
+                "stats.effects",
+                "stats.factorial",
+                "stats.racing",
+                "stats.samples",
+                "stats.verdicts",
+            },
+        ),
         ("records", {"engine.documents"}),
         ("space", {"engine.config"}),
-        ("ablation", {"ablation_spec"}),
+        ("ablation", {"ablation_spec", "fraction"}),
         ("sampling", {"records", "search_spec", "space"}),
         ("view", {"records", "report", "spec"}),
-        ("ablation_spec", {"engine.config"}),
+        ("ablation_spec", {"engine.config", "space"}),
         ("search_spec", {"engine.config", "space"}),
     ],
 )
