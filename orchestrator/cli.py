@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -49,10 +50,14 @@ NumCpus = Annotated[int | None, typer.Option("--num-cpus", help="CPUs of our own
 
 
 @app.command()
-def plan(study_file: StudyFile) -> None:
+def plan(
+    study_file: StudyFile,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
     """Show what a study would run; start nothing."""
     from orchestrator.planning import Planner
     from orchestrator.preview import preview
+    from orchestrator.preview_table import preview_document, preview_table
     from orchestrator.records import StudyLog
     from orchestrator.spec import load_study
     from orchestrator.view import show_table
@@ -60,7 +65,11 @@ def plan(study_file: StudyFile) -> None:
     home = _home()
     study = load_study(study_file)
     log = StudyLog(home.study(study.spec.study).log)
-    show_table(_console(), preview(study, Planner(study, home.data), log))
+    shown = preview(study, Planner(study, home.data), log)
+    if as_json:
+        sys.stdout.write(json.dumps(preview_document(shown), indent=1) + "\n")
+    else:
+        show_table(_console(), preview_table(shown))
 
 
 @app.command()
@@ -74,6 +83,9 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="try failed trials again (not diverged ones)")
     ] = False,
+    plan: Annotated[
+        str | None, typer.Option("--plan", help="only if the study still has this plan")
+    ] = None,
 ) -> None:
     """Run a study, or carry on with what is missing."""
     from orchestrator.choice import choose
@@ -85,7 +97,7 @@ def run(
 
     study = _with_resources(load_study(study_file), cpu, gpu)
     services = _services(study.spec.objective, address, tracking_uri, num_cpus)
-    outcome = run_study(study, services, retry_failed)
+    outcome = run_study(study, services, retry_failed, plan)
     console, log = _console(), stored_log(services.home, study.spec.study)
     folder = services.home.study(study.spec.study)
     show_table(console, table_of(study, log, folder))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -87,6 +87,35 @@ def build_classification(config: TrialConfig) -> nn.Module:
     spec = config.loss.classification
     loss: nn.Module = LOSSES["classification"][spec.name](**spec.args)
     return loss
+
+
+def build_embedding_loss(
+    config: TrialConfig, num_classes: int, embedding_dim: int
+) -> nn.Module | None:
+    """Its centres are drawn from the seed alone: the same whatever model was drawn before them."""
+    if (spec := config.loss.embedding) is None:
+        return None
+    torch.manual_seed(config.seed)
+    loss: nn.Module = LOSSES["embedding"][spec.name](num_classes, embedding_dim, **spec.args)
+    return loss
+
+
+class Piece(NamedTuple):
+    """A module by its type and the shapes of the parameters that are its own."""
+
+    kind: str
+    shapes: dict[str, tuple[int, ...]]
+
+
+def layout(model: nn.Module) -> dict[str, Piece]:
+    """Every module of the model by its name."""
+    return {
+        name: Piece(
+            type(module).__name__,
+            {key: tuple(p.shape) for key, p in module.named_parameters(recurse=False)},
+        )
+        for name, module in model.named_modules()
+    }
 
 
 def replace_classifiers(model: SkeletonModel, loss: MarginLoss, num_classes: int) -> None:

@@ -1,0 +1,172 @@
+"""A preview as a table for people and as a document for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from orchestrator.ablation_spec import SeedRange
+from orchestrator.difference import Difference, ModuleChange
+from orchestrator.engine.documents import Raw
+from orchestrator.preview import (
+    AblationPreview,
+    Preview,
+    SearchPreview,
+    Training,
+    VariantPreview,
+)
+from orchestrator.report import Table
+
+_SHOWN = 2
+
+
+def preview_table(preview: Preview) -> Table:
+    if isinstance(preview, SearchPreview):
+        return _search_table(preview)
+    base = {r.variant.setting: r.summary.num_params for r in preview.rows if r.variant.is_baseline}
+    rows = tuple(_row(row, base[row.variant.setting]) for row in preview.rows)
+    columns = ("variant", "changes", "trainings", "params", "MACs", "remarks")
+    title = f"Study {preview.study.spec.study}"
+    return Table(title, columns, rows, tuple(_notes(preview)))
+
+
+def _row(row: VariantPreview, base_params: int) -> tuple[str, ...]:
+    more = row.summary.num_params - base_params
+    done = sum(training.state.is_final for training in row.trainings)
+    return (
+        row.variant.name,
+        told_changes(row.variant.changes),
+        f"{len(row.trainings)} ({done} done)",
+        f"{row.summary.num_params:,}" + (f" ({more:+,})" if more else ""),
+        f"{row.summary.macs / 1e6:,.1f} M",
+        "; ".join(_remarks(row.difference)),
+    )
+
+
+def _remarks(difference: Difference) -> Iterator[str]:
+    modules = difference.modules
+    for sign, names in (("-", modules.removed), ("+", modules.added)):
+        if names:
+            yield f"{sign}{_counted(names)}"
+    if modules.reshaped:
+        yield f"{len(modules.reshaped)} of other shape"
+    if modules.retyped:
+        yield f"{len(modules.retyped)} of other type"
+    if difference.parts:
+        yield f"other {', '.join(difference.parts)}"
+
+
+def _counted(names: tuple[str, ...]) -> str:
+    """Outermost modules by the last word of their names: `10 attention`."""
+    last = [name.rpartition(".")[2] for name in names]
+    counts = {word: last.count(word) for word in last}
+    shown = [f"{number} {word}" for word, number in list(counts.items())[:_SHOWN]]
+    return ", ".join([*shown, *(["..."] if len(counts) > _SHOWN else [])])
+
+
+def _notes(preview: AblationPreview) -> Iterator[str]:
+    ablation, trainings = preview.ablation, preview.trainings
+    shared = f", {preview.num_shared} shared with other cells" if preview.num_shared else ""
+    seeds = ", ".join(map(str, ablation.first_seeds))
+    if isinstance(ablation.seeds, SeedRange):
+        seeds += f" and on up to {ablation.seeds.max} of them while a verdict is open"
+    epochs = preview.study.baseline.epochs
+    yield f"{_progress(trainings)}{shared}, seeds {seeds}, {epochs} epochs each."
+    if preview.tuning:
+        fairness = ablation.fairness.name
+        yield f"Before them, tuning ({fairness}): {_progress(preview.tuning)}."
+    if preview.left_out:
+        yield f"Left out by excludes: {'; '.join(preview.left_out)}."
+    if preview.baseline_points:
+        yield f"Points of the grid that are the baseline: {'; '.join(preview.baseline_points)}."
+    yield from (f"Warning: {warning}." for warning in preview.warnings)
+    yield _digest_note(preview)
+
+
+def _progress(trainings: Iterable[Training]) -> str:
+    states = [training.state for training in trainings]
+    return f"{len(states)} trials, {sum(state.is_final for state in states)} done"
+
+
+def _digest_note(preview: Preview) -> str:
+    return f"Plan {preview.digest} (run --plan {preview.digest} refuses another)."
+
+
+def told_changes(changes: dict[str, Any]) -> str:
+    return ", ".join(f"{path}={value}" for path, value in changes.items())
+
+
+def _search_table(preview: SearchPreview) -> Table:
+    study, summary = preview.study, preview.summary
+    search = study.spec.search
+    assert search is not None
+    rows = []
+    for path, domain in search.space.items():
+        values: Any = domain.choice or f"{domain.bounds[0]:g} to {domain.bounds[1]:g}"
+        how = "log" if domain.log else f"step {domain.step:g}" if domain.step else ""
+        rows.append((path, str(values), how, told_changes(domain.when)))
+    notes = (
+        f"{search.trials} trials by {search.sampler.name}, scheduler {search.scheduler.name}, "
+        f"up to {study.baseline.epochs} epochs each.",
+        f"Trial file: {summary.num_params:,} parameters, {summary.macs / 1e6:,.1f} M MACs a clip.",
+        _digest_note(preview),
+    )
+    columns = ("path", "values", "scale", "when")
+    return Table(f"Study {study.spec.study}", columns, tuple(rows), notes)
+
+
+def preview_document(preview: Preview) -> Raw:
+    """Everything, in plain values."""
+    spec = preview.study.spec
+    said: Raw = {"study": spec.study, "file": preview.study.source, "plan": preview.digest}
+    said |= {"objective": spec.objective.model_dump()}
+    if isinstance(preview, SearchPreview):
+        assert spec.search is not None
+        return {**said, "search": spec.search.model_dump(mode="json"), **asdict(preview.summary)}
+    return {
+        **said,
+        "ablation": preview.ablation.model_dump(mode="json"),
+        "variants": [_variant_document(row) for row in preview.rows],
+        "tuning": [training.plain() for training in preview.tuning],
+        "num_trainings": len(preview.trainings),
+        "num_shared": preview.num_shared,
+        "left_out": list(preview.left_out),
+        "baseline_points": list(preview.baseline_points),
+        "warnings": list(preview.warnings),
+    }
+
+
+def _variant_document(row: VariantPreview) -> Raw:
+    variant, difference = row.variant, row.difference
+    return {
+        "name": variant.name,
+        "setting": variant.setting,
+        "is_baseline": variant.is_baseline,
+        "levels": variant.levels,
+        "changes": variant.changes,
+        "streams": variant.streams,
+        **asdict(row.summary),
+        "difference": {
+            "paths": _pairs(difference.paths),
+            "undeclared": _pairs(difference.undeclared),
+            "modules": _modules(difference.modules),
+            "parts": list(difference.parts),
+            "trains_as": difference.twin,
+        },
+        "trainings": [training.plain() for training in row.trainings],
+    }
+
+
+def _modules(change: ModuleChange) -> Raw:
+    return {
+        "removed": list(change.removed),
+        "added": list(change.added),
+        "retyped": _pairs(change.retyped),
+        "reshaped": _pairs(change.reshaped),
+    }
+
+
+def _pairs(pairs: dict[str, tuple[Any, Any]]) -> dict[str, list[Any]]:
+    """The baseline's value, then the variant's."""
+    return {name: list(pair) for name, pair in pairs.items()}
