@@ -52,24 +52,39 @@ NumCpus = Annotated[int | None, typer.Option("--num-cpus", help="CPUs of our own
 @app.command()
 def plan(
     study_file: StudyFile,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="time a few steps of each shape; forecast hours")
+    ] = False,
+    probe_seconds: Annotated[float, typer.Option(help="of each shape", min=0)] = 20.0,
+    cpu: Cpu = None,
+    gpu: Gpu = None,
+    num_cpus: NumCpus = None,
+    num_gpus: Annotated[int | None, typer.Option("--num-gpus", help="GPUs there are")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Show what a study would run; start nothing."""
+    from orchestrator.forecast import Machine, forecast
     from orchestrator.planning import Planner
     from orchestrator.preview import preview
-    from orchestrator.preview_table import preview_document, preview_table
+    from orchestrator.preview_table import forecast_notes, preview_document, preview_table
     from orchestrator.records import StudyLog
     from orchestrator.spec import load_study
     from orchestrator.view import show_table
 
     home = _home()
-    study = load_study(study_file)
-    log = StudyLog(home.study(study.spec.study).log)
-    shown = preview(study, Planner(study, home.data), log)
+    study = _with_resources(load_study(study_file), cpu, gpu)
+    log, planner = StudyLog(home.study(study.spec.study).log), Planner(study, home.data)
+    shown = preview(study, planner, log)
+    machine = Machine.here(num_cpus, num_gpus, study.spec.max_concurrent)
+    expected = forecast(study, planner, log, machine, probe_seconds) if probe else None
     if as_json:
-        sys.stdout.write(json.dumps(preview_document(shown), indent=1) + "\n")
-    else:
-        show_table(_console(), preview_table(shown))
+        document = preview_document(shown)
+        document["forecast"] = expected and expected.plain()
+        sys.stdout.write(json.dumps(document, indent=1) + "\n")
+        return
+    show_table(_console(), preview_table(shown))
+    if expected is not None:
+        _console().print("\n".join(forecast_notes(expected)), highlight=False, soft_wrap=True)
 
 
 @app.command()

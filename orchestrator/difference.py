@@ -172,6 +172,8 @@ def _writes(
 ) -> bool:
     if path == written or written.startswith(f"{path}."):
         return True
+    if written.endswith(".name") and _name_at(baseline, written[:-5]) != value:
+        written = written.removesuffix(".name")
     if not path.startswith(f"{written}."):
         return False
     at = written

@@ -15,9 +15,9 @@ from orchestrator.difference import Difference, examine
 from orchestrator.engine.config import flattened
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.network import ModelSummary
-from orchestrator.fairness import tuning_plans
+from orchestrator.fairness import tuned_by, tuning_plans
 from orchestrator.plan_digest import as_written, plan_digest
-from orchestrator.planning import Planner, first_cells
+from orchestrator.planning import Planner
 from orchestrator.records import State, StudyLog, TrialPlan
 from orchestrator.spec import Study
 
@@ -108,8 +108,8 @@ def preview(study: Study, planner: Planner, log: StudyLog) -> Preview:
 
 def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> AblationPreview:
     examined = examine(study, planner)
-    trainings = _trainings(study, planner, log)
     assert study.spec.ablation is not None
+    trainings = trainings_of(study, planner, log, study.spec.ablation.first_seeds)
     ablation, values = study.spec.ablation, flattened(study.baseline.plain())
     rows = (
         VariantPreview(
@@ -124,29 +124,31 @@ def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> Ablation
         study=study,
         digest=plan_digest(study, planner),
         rows=tuple(rows),
-        tuning=tuple(_training(plan, log) for plan in tuning_plans(study, planner)),
+        tuning=tuple(training_of(plan, log) for plan in tuning_plans(study, planner)),
         left_out=tuple(left_out(ablation, values)),
         baseline_points=tuple(_baseline_points(ablation, values)),
         warnings=examined.warnings,
     )
 
 
-def _trainings(study: Study, planner: Planner, log: StudyLog) -> dict[str, list[Training]]:
-    """Of every variant, with the first seeds."""
-    assert study.spec.ablation is not None
-    variants, seeds = study_variants(study), study.spec.ablation.first_seeds
-    known = {(c.variant.name, c.seed): c for c in first_cells(study, planner, log)}
+def trainings_of(
+    study: Study, planner: Planner, log: StudyLog, seeds: list[int]
+) -> dict[str, list[Training]]:
+    """Of every variant by its name, seed by seed."""
+    variants, tuned_by_log = study_variants(study), tuned_by(study, planner, log)
+    tuned = cells_of(study, planner, tuned_by_log, seeds, variants)
+    known = {(cell.variant.name, cell.seed): cell for cell in tuned}
     found: dict[str, list[Training]] = {variant.name: [] for variant in variants}
     for cell in cells_of(study, planner, as_written, seeds, variants):
         name = cell.variant.name
-        if (tuned := known.get((name, cell.seed))) is not None:
-            found[name] += [_training(plan, log) for plan in tuned.plans]
+        if (final := known.get((name, cell.seed))) is not None:
+            found[name] += [training_of(plan, log) for plan in final.plans]
         else:
             found[name] += [Training(None, plan, State.WAITING) for plan in cell.plans]
     return found
 
 
-def _training(plan: TrialPlan, log: StudyLog) -> Training:
+def training_of(plan: TrialPlan, log: StudyLog) -> Training:
     record = log.records.get(plan.id)
     return Training(plan.id, plan, State.WAITING if record is None else record.state)
 

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.ablation_spec import SeedRange
 from orchestrator.difference import Difference, ModuleChange
 from orchestrator.engine.documents import Raw
+from orchestrator.forecast import Forecast, Three
 from orchestrator.preview import (
     AblationPreview,
     Preview,
@@ -156,6 +157,30 @@ def _variant_document(row: VariantPreview) -> Raw:
         },
         "trainings": [training.plain() for training in row.trainings],
     }
+
+
+def forecast_notes(forecast: Forecast) -> Iterator[str]:
+    """Of what is left, on the machine that was asked about."""
+    least, most = forecast.trainings
+    count = f"{least} trainings" if least == most else f"{least} to {most} trainings"
+    spent = [f"{_duration(forecast.core_hours)} of cores"]
+    if forecast.gpu_hours[2] > 0:
+        spent.append(f"{_duration(forecast.gpu_hours)} of GPUs")
+    yield f"Forecast: {count} are left: {', '.join(spent)}."
+    disk = " to ".join(f"{size / 1e6:,.1f}" for size in dict.fromkeys(forecast.disk_bytes))
+    yield (
+        f"Wall time {_duration(forecast.wall_hours)} with {forecast.slots} at a time; "
+        f"{disk} MB on disk; up to {forecast.peak_memory_mb:,.0f} MiB of memory a trial."
+    )
+
+
+def _duration(three: Three) -> str:
+    low, middle, high = (None if hours is None else _told_hours(hours) for hours in three)
+    return f"{low} to {high}" if middle is None else f"{middle} ({low} to {high})"
+
+
+def _told_hours(hours: float) -> str:
+    return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
 
 
 def _modules(change: ModuleChange) -> Raw:

@@ -39,7 +39,9 @@ class Part(StrEnum):
     CLIPS = "clips"
     """Which clips are fitted and evaluated on, and what the transform makes of them."""
     LOSS = "loss"
-    """The loss of made-up outputs with its gradients, and the embedding if it has a loss."""
+    """The loss of made-up outputs, and its gradients."""
+    EMBEDDING = "embedding"
+    """What a loss on the embedding is given, if there is one."""
     MODEL = "model"
     """Outputs and gradients of made-up clips, at the weights that training starts from."""
 
@@ -70,7 +72,8 @@ class Fingerprints:
         return {
             Part.STEPS: _steps(config, store),
             Part.CLIPS: self._clips_of(config, store),
-            Part.LOSS: _loss(config, store.info, model),
+            Part.LOSS: _loss(config, store.info, model.embedding_dim),
+            Part.EMBEDDING: model.embedding if _uses_embedding(config) else "",
             Part.MODEL: model.digest,
         }
 
@@ -139,20 +142,20 @@ def _sample(store: ArrayStore, clips: IntArray) -> IntArray:
     return chosen
 
 
-def _loss(config: TrialConfig, info: DatasetInfo, model: _Ran) -> str:
+def _loss(config: TrialConfig, info: DatasetInfo, embedding_dim: int) -> str:
     """At small, middling and large outputs: of hinges and clamps some are in force at each.
 
     A loss that changes while it trains is told apart by its options as well.
     """
     num_classes = len(info.classes)
     classification = build_classification(config)
-    embedding_loss = build_embedding_loss(config, num_classes, model.embedding_dim)
+    embedding_loss = build_embedding_loss(config, num_classes, embedding_dim)
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(24) % min(num_classes, 8)
     found: list[Tensor] = []
     for scale in (0.1, 1.0, 10.0):
         logits = _leaf((24, num_classes), scale, generator)
-        embedding = _leaf((24, model.embedding_dim), scale, generator)
+        embedding = _leaf((24, embedding_dim), scale, generator)
         extra = (embedding,) if _takes_embedding(classification) else ()
         total = classification(logits, labels, *extra)
         if embedding_loss is not None:
@@ -163,10 +166,7 @@ def _loss(config: TrialConfig, info: DatasetInfo, model: _Ran) -> str:
     found += [gradient for part in parts for gradient in _gradients(part.parameters())]
     changing = config.loss.model_dump() if any(list(part.buffers()) for part in parts) else None
     has_centres = embedding_loss is not None and any(True for _ in embedding_loss.parameters())
-    said = [changing, has_centres and config.loss.center_lr]
-    if embedding_loss is not None or _takes_embedding(classification):
-        said.append(model.embedding)
-    return _digest(found) + _said(said)
+    return _digest(found) + _said([changing, has_centres and config.loss.center_lr])
 
 
 def _leaf(size: tuple[int, ...], scale: float, generator: torch.Generator) -> Tensor:
@@ -221,6 +221,10 @@ def _pull(outputs: list[Tensor]) -> Tensor:
     generator = torch.Generator().manual_seed(1)
     pulls = [(out * torch.randn(out.shape, generator=generator)).sum() for out in outputs]
     return torch.stack(pulls).sum()
+
+
+def _uses_embedding(config: TrialConfig) -> bool:
+    return config.loss.embedding is not None or _takes_embedding(build_classification(config))
 
 
 def _takes_embedding(classification: nn.Module) -> bool:
