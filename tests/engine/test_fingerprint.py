@@ -35,7 +35,7 @@ def test_a_seed_draws_other_weights_and_other_clips(store: ArrayStore):
     }
 
 
-def test_a_module_without_effect_does_not_count(store: ArrayStore):
+def test_starting_like_itself_changes_nothing(store: ArrayStore):
     fingerprints = Fingerprints()
     plain = fingerprints.of(make_config(), store)
     paired = fingerprints.of(make_config({"init_like": TRIAL["model"]}), store)
