@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.records import State, TrialRecord
-from orchestrator.results import AblationResults, VariantResult
+from orchestrator.results import AblationResults, VariantResult, margin_of
 from orchestrator.spec import Objective
 from orchestrator.stats.samples import Sample, summarize
 from orchestrator.stats.verdicts import Judgement, Verdict
@@ -67,7 +67,7 @@ def ablation_table(results: AblationResults) -> Table:
     notes = [
         f"{metric} of each trial's best epoch: mean ± standard deviation over seeds. Difference: "
         f"variant minus baseline, paired by seed and clip, with its {ablation.confidence:.0%} "
-        f"interval; verdicts are corrected over the study (Holm), margin {ablation.margin:g}.",
+        f"interval; verdicts are corrected over the study (Holm), margin {margin_of(study)}.",
         *_split_note(study.baseline.select_on),
     ]
     if ablation.paper is not None:
@@ -141,9 +141,10 @@ def _counted(row: VariantResult) -> str:
 def _interval(judgement: Judgement | None) -> str:
     if judgement is None:
         return ""
-    if judgement.low is None:
+    if judgement.interval is None:
         return f"{judgement.effect.estimate:+.2f}"
-    return f"{judgement.effect.estimate:+.2f} [{judgement.low:+.2f}, {judgement.high:+.2f}]"
+    low, high = judgement.interval
+    return f"{judgement.effect.estimate:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
 def _verdict(judgement: Judgement | None) -> str:

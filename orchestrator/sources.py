@@ -17,6 +17,8 @@ from orchestrator.spec import Study
 class CellSource:
     """The trainings that are not finished yet; one that several cells share is there once."""
 
+    is_waiting = False
+
     def __init__(self, plans: list[TrialPlan], log: StudyLog) -> None:
         distinct: dict[str, TrialPlan] = {}
         for plan in plans:
@@ -35,6 +37,8 @@ class CellSource:
 
 class SearchSource:
     """Trials that an earlier run left open, then new proposals up to the search's number."""
+
+    is_waiting = False
 
     def __init__(
         self, search: Search, planner: Planner, log: StudyLog, proposals: Proposals

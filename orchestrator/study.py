@@ -8,7 +8,9 @@ from orchestrator.cells import check_distinct, study_variants
 from orchestrator.checks import check_models, check_space
 from orchestrator.fairness import tuning_plans
 from orchestrator.planning import Planner, current_records, first_cells
+from orchestrator.racing import RaceSource
 from orchestrator.records import Role, StudyLog, TrialRecord
+from orchestrator.results import race_of
 from orchestrator.session import Services, Session, open_session
 from orchestrator.sources import CellSource, SearchSource, open_search
 from orchestrator.spec import Study
@@ -56,6 +58,10 @@ def _run_ablation(session: Session, planner: Planner) -> None:
         session.run(CellSource(tries, log), Role.TUNING)
         if session.is_stopped:
             return
+    assert study.spec.ablation is not None
+    if race_of(study.spec.ablation) is not None:
+        session.run(RaceSource(study, planner, log, session.folder), Role.CELL)
+        return
     plans = [plan for cell in first_cells(study, planner, log) for plan in cell.plans]
     session.run(CellSource(plans, log), Role.CELL)
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cells import check_distinct
 from orchestrator.checks import check_space
 from orchestrator.engine.errors import SpecError
-from orchestrator.cells import check_distinct
 from orchestrator.planning import Planner, current_records, first_cells, plan_of
 from orchestrator.records import Role, State, StudyLog, TrialPlan
 from orchestrator.sources import CellSource, SearchSource, open_search

@@ -190,3 +190,13 @@ def test_a_bad_change_names_the_study_file_and_the_variant(study_of):
         study.config({"model.widht": 8}, "variant wide")
 
     assert caught.value.source == f"{study.source} (variant wide)"
+
+
+def test_an_ensemble_of_streams_has_no_loss_to_compare(write_study):
+    path = write_study(
+        overrides={"monitor": "loss"},
+        objective={"metric": "val/loss", "mode": "min"},
+        ablation={"variants": {"2s": {"streams": ["joint", "bone"]}}},
+    )
+
+    assert "have no loss" in problems_of(path)["objective.metric"]
