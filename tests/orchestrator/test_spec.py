@@ -110,7 +110,7 @@ def test_a_mode_against_the_metric_is_refused(write_study):
         ({"components": {"rdl": {}}}, "ablation.components", "'rdl' needs levels"),
         ({"components": {"rdl": {"off": {}}}}, "ablation.components", "change at least one path"),
         ({"components": {"rdl": {"on": {"a": 1}}}}, "ablation.components", "level 'on' of 'rdl'"),
-        (ABLATION | {"design": "pears"}, "ablation.design.0", "'leave_one_out', 'add_one_in'"),
+        (ABLATION | {"design": "pears"}, "ablation.design.0", "did you mean 'pairs'"),
     ],
 )
 def test_an_ablation_that_compares_nothing_is_refused(write_study, ablation, path, message):
