@@ -13,7 +13,6 @@ from orchestrator.ablation_spec import Changes
 from orchestrator.engine.config import TrialConfig, flattened
 from orchestrator.engine.errors import Problem, SpecError
 from orchestrator.records import Role, StudyLog, TrialPlan, TrialRecord
-from orchestrator.space import in_space
 from orchestrator.spec import Study, objective_problems
 
 
@@ -140,7 +139,7 @@ def _cell_changes(study: Study) -> Callable[[TrialPlan], Changes | None]:
 
 
 def _point_changes(study: Study) -> Callable[[TrialPlan], Changes | None]:
-    """The parameters of a trial, as long as they are in the space."""
+    """The parameters of a trial, as long as the search could propose them."""
     assert study.spec.search is not None
-    space, fixed = study.spec.search.space, flattened(study.baseline.plain())
-    return lambda plan: plan.params if in_space(space, plan.params, fixed) else None
+    search, fixed = study.spec.search, flattened(study.baseline.plain())
+    return lambda plan: plan.params if search.allows(plan.params, fixed) else None

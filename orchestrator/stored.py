@@ -12,7 +12,8 @@ from orchestrator.engine.files import write_json
 from orchestrator.home import Home, StudyFolder
 from orchestrator.planning import current_records
 from orchestrator.records import StudyLog
-from orchestrator.report import Table, ablation_table, leaderboard, variant_rows
+from orchestrator.report import Table, ablation_table, variant_rows
+from orchestrator.search_report import search_table
 from orchestrator.spec import Study, StudySpec
 
 
@@ -49,7 +50,7 @@ def table_of(study: Study, log: StudyLog) -> Table:
     """Pure: the study's table from its log."""
     spec, records = study.spec, current_records(study, log)
     if spec.ablation is None:
-        return leaderboard(spec.study, records, spec.objective, study.baseline.select_on)
+        return search_table(spec, records, study.baseline.select_on)
     names = [variant.name for variant in variants_of(spec.ablation)]
     rows = variant_rows(records, spec.objective, names)
     select_on = study.baseline.select_on

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from orchestrator.ablation import variants_of
-from orchestrator.checks import check_models, check_space
+from orchestrator.checks import check_models
 from orchestrator.choice import choose
 from orchestrator.cluster import LOCAL, PACKAGE_ROOT, Cluster, cluster
 from orchestrator.engine.config import flattened
@@ -21,7 +21,8 @@ from orchestrator.planning import Planner, cells, current_records
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
 from orchestrator.sampling import Proposals
-from orchestrator.search_spec import NoScheduler, Scheduler
+from orchestrator.scheduler_spec import NoScheduler, Scheduler
+from orchestrator.search_checks import check_search
 from orchestrator.sources import CellSource, SearchSource, open_search
 from orchestrator.spec import Study, StudySpec
 from orchestrator.stored import remember, table_of
@@ -151,7 +152,7 @@ def run_study(study: Study, services: Services, retry_failed: bool = False) -> O
     search = study.spec.search
     plans = _checked_cells(study, planner) if search is None else []
     if search is not None:
-        check_space(study)
+        check_search(study)
         check_models(study, planner, {"trial": study.baseline})
     with open_session(study, services) as session:
         session.log.use_data(planner.digests)
@@ -160,7 +161,7 @@ def run_study(study: Study, services: Services, retry_failed: bool = False) -> O
         if search is None:
             session.run(CellSource(plans, session.log), Role.CELL)
         else:
-            proposals = open_search(study, session.log)
+            proposals = open_search(planner, session.log, services.home)
             source = SearchSource(search, planner, session.log, proposals)
             session.run(source, Role.SEARCH, search.scheduler, proposals)
     return Outcome(current_records(study, session.log), session.is_stopped)
