@@ -20,7 +20,7 @@ from orchestrator.planning import current_records
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialRecord
 from orchestrator.sampling import Proposals
-from orchestrator.search_spec import NoScheduler, Scheduler
+from orchestrator.scheduler_spec import NoScheduler, Scheduler
 from orchestrator.spec import Study
 from orchestrator.stored import remember, table_of
 from orchestrator.tracking import MlflowTracker, StudySummary, StudyTags

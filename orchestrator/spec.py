@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -12,16 +11,10 @@ from orchestrator.ablation_spec import Ablation, Changes
 from orchestrator.engine.config import Document, TrialConfig, resolve_trial
 from orchestrator.engine.documents import Raw, changed, read_mapping, validated
 from orchestrator.engine.errors import Problem, SpecError
+from orchestrator.objective import Objective as Objective
 from orchestrator.search_spec import Search
 
 SINGLE_TRIALS = "single_trials"
-
-
-class Objective(Document):
-    """What is optimised, and compared between variants, at each trial's best epoch."""
-
-    metric: str
-    mode: Literal["min", "max"] = "max"
 
 
 class Resources(Document):
@@ -43,6 +36,11 @@ class StudySpec(Document):
     retries: int = Field(2, ge=0, description="how often a trial whose worker died starts again")
     ablation: Ablation | None = None
     search: Search | None = None
+
+    @property
+    def objectives(self) -> list[Objective]:
+        """The objective first; a search may have further ones."""
+        return [self.objective, *(self.search.further_objectives if self.search else ())]
 
     @field_validator("study")
     @classmethod

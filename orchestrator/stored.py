@@ -11,8 +11,9 @@ from orchestrator.engine.files import write_json
 from orchestrator.home import Home, StudyFolder
 from orchestrator.planning import current_records
 from orchestrator.records import StudyLog
-from orchestrator.report import Table, ablation_table, leaderboard
+from orchestrator.report import Table, ablation_table
 from orchestrator.results import results_of
+from orchestrator.search_report import search_table
 from orchestrator.spec import Study, StudySpec
 
 
@@ -50,4 +51,4 @@ def table_of(study: Study, log: StudyLog, folder: StudyFolder) -> Table:
     if study.spec.ablation is not None:
         return ablation_table(results_of(study, log, folder))
     spec, records = study.spec, current_records(study, log)
-    return leaderboard(spec.study, records, spec.objective, study.baseline.select_on)
+    return search_table(spec, records, study.baseline.select_on)

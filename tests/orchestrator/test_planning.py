@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cells import check_distinct
-from orchestrator.checks import check_space
 from orchestrator.engine.errors import SpecError
+from orchestrator.home import Home
 from orchestrator.planning import Planner, current_records, first_cells, plan_of
 from orchestrator.records import Role, State, StudyLog, TrialPlan
 from orchestrator.sources import CellSource, SearchSource, open_search
@@ -31,8 +31,8 @@ def reopened(log: StudyLog) -> StudyLog:
 
 
 def search_of(study: Study, log: StudyLog, data_root: Path) -> SearchSource:
-    planner = Planner(study, data_root)
-    return SearchSource(study.spec.search, planner, log, open_search(study, log))
+    planner, home = Planner(study, data_root), Home(data_root)
+    return SearchSource(study.spec.search, planner, log, open_search(planner, log, home))
 
 
 def drain(source: SearchSource | CellSource) -> list:
@@ -332,39 +332,3 @@ def test_a_long_grid_is_resumed_after_its_finished_points(study_of, data_root: P
     plans = drain(search_of(study, reopened(log), data_root))
 
     assert [plan.params["epochs"] for plan in plans] == [53, 54]
-
-
-def test_a_space_that_fits_the_trial_is_accepted(study_of):
-    space = {
-        "model.temporal_kernels": {"choice": [[5], [3, 5]]},
-        "loss.classification.name": {"choice": ["cross_entropy", "smfl"]},
-        "loss.classification.gamma": {
-            "float": [0, 3],
-            "when": {"loss.classification.name": "smfl"},
-        },
-    }
-
-    check_space(
-        study_of(
-            overrides={"loss.classification.name": "smfl"}, search={"trials": 1, "space": space}
-        )
-    )
-
-
-def test_every_path_and_value_that_the_trial_does_not_take_is_told_at_once(study_of):
-    space = {
-        "model.widht": {"int": [4, 8]},
-        "model.activation": {"choice": ["tanh", "swish", "gelu"]},
-        "data.eval_crop": {"float": [0.5, 1.5]},
-    }
-
-    with pytest.raises(SpecError) as caught:
-        check_space(study_of(search={"trials": 1, "space": space}))
-
-    told = {(problem.path, problem.value) for problem in caught.value.problems}
-    assert {path for path, _ in told} == {
-        "search.space: model.widht",
-        "search.space: model.activation",
-        "search.space: data",
-    }
-    assert ("search.space: model.activation", "gelu") in told
