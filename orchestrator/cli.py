@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from orchestrator.home import Home
+    from orchestrator.session import Services
     from orchestrator.spec import Objective, Study
-    from orchestrator.study import Services
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -87,8 +87,9 @@ def run(
     services = _services(study.spec.objective, address, tracking_uri, num_cpus)
     outcome = run_study(study, services, retry_failed)
     console, log = _console(), stored_log(services.home, study.spec.study)
-    show_table(console, table_of(study, log))
-    if (choice := choose(study, log)) is not None:
+    folder = services.home.study(study.spec.study)
+    show_table(console, table_of(study, log, folder))
+    if (choice := choose(study, log, folder)) is not None:
         console.print(f"Best so far: {choice.told(study.spec.objective)}", highlight=False)
     if outcome.is_stopped:
         console.print(f"\nStopped; carry on with: {_command()} run {study_file}", highlight=False)
@@ -105,7 +106,7 @@ def report(study: StudyName, markdown: bool = False) -> None:
     from orchestrator.view import show_table
 
     home, name = _home(), _study_name(study)
-    table = table_of(stored_study(home, name), stored_log(home, name))
+    table = table_of(stored_study(home, name), stored_log(home, name), home.study(name))
     if markdown:
         sys.stdout.write(table.markdown())
     else:
@@ -265,7 +266,7 @@ def _services(
     num_cpus: int | None = None,
 ) -> Services:
     from orchestrator.cluster import Cluster
-    from orchestrator.study import Services
+    from orchestrator.session import Services
     from orchestrator.view import View
 
     home = _home()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.ablation import variants_of
+from orchestrator.cells import study_variants
 from orchestrator.checks import check_models
 from orchestrator.home import Home
-from orchestrator.planning import Planner, cells
+from orchestrator.planning import Planner, first_cells
 from orchestrator.records import StudyLog
 from orchestrator.report import Table
 from orchestrator.search_preview import search_preview
@@ -24,8 +24,9 @@ def preview(study: Study, planner: Planner, log: StudyLog, home: Home) -> Table:
 def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> Table:
     ablation = study.spec.ablation
     assert ablation is not None
-    plans = cells(study, planner)
-    variants = variants_of(ablation)
+    cells = first_cells(study, planner, log)
+    plans = [plan for cell in cells for plan in cell.plans]
+    variants = study_variants(study)
     configs = {f"variant {v.name}": study.config(v.changes, v.name) for v in variants}
     models = check_models(study, planner, configs)
     rows = []
@@ -43,7 +44,7 @@ def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> Table:
             )
         )
     columns = ("variant", "changes", "trials", "params", "MACs")
-    seeds = ", ".join(map(str, ablation.seeds))
+    seeds = ", ".join(map(str, ablation.first_seeds))
     done = sum(plan.id in log.records and log.records[plan.id].state.is_final for plan in plans)
     note = f"{len(plans)} trials, {done} done, seeds {seeds}, {study.baseline.epochs} epochs each."
     return Table(f"Study {study.spec.study}", columns, tuple(rows), (note,))

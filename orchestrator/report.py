@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.ablation_spec import BASELINE, Paper
 from orchestrator.records import State, TrialRecord
+from orchestrator.results import AblationResults, VariantResult, margin_of
 from orchestrator.spec import Objective
-from orchestrator.stats import Difference, Summary, paired_difference, summarize
+from orchestrator.stats.samples import Sample, summarize
+from orchestrator.stats.verdicts import Judgement, Verdict
 
 
 @dataclass(frozen=True)
@@ -29,104 +30,51 @@ class Table:
         return "\n".join([f"**{self.title}**", "", *lines, *notes]) + "\n"
 
 
-@dataclass(frozen=True)
-class VariantRow:
-    """What is known of one variant of an ablation."""
-
-    name: str
-    summary: Summary | None
-    difference: Difference | None
-    num_params: int | None
-    macs: int | None
-    waiting: int
-    failed: int
-
-
-def variant_rows(
-    records: Iterable[TrialRecord], objective: Objective, order: Sequence[str]
-) -> list[VariantRow]:
-    """One row a variant, in the given order, compared seed by seed with the baseline.
-
-    `order` names every variant of the records.
-    """
-    by_variant: dict[str, list[TrialRecord]] = {name: [] for name in order}
-    for record in records:
-        by_variant[record.plan.variant].append(record)
-    scores = {name: _scores(group, objective) for name, group in by_variant.items()}
-    baseline = scores.get(BASELINE, {})
-    return [
-        _row(name, group, scores[name], None if name == BASELINE else baseline)
-        for name, group in by_variant.items()
-    ]
-
-
-def _scores(records: Iterable[TrialRecord], objective: Objective) -> dict[int, float]:
-    """Seed to objective of the complete trials."""
-    complete = (record for record in records if record.state is State.COMPLETE)
-    best = {r.plan.seed: r.best(objective.metric, objective.mode) for r in complete}
-    return {seed: value for seed, value in best.items() if value is not None}
-
-
-def _row(
-    name: str,
-    records: list[TrialRecord],
-    scores: dict[int, float],
-    baseline: dict[int, float] | None,
-) -> VariantRow:
-    result = next((r.result for r in records if r.result is not None), None)
-    return VariantRow(
-        name=name,
-        summary=summarize(list(scores.values())),
-        difference=None if baseline is None else paired_difference(scores, baseline),
-        num_params=result["num_params"] if result else None,
-        macs=result["macs"] if result else None,
-        waiting=sum(not record.state.is_final for record in records),
-        failed=sum(record.state in {State.FAILED, State.DIVERGED} for record in records),
-    )
-
-
-def best_variant(rows: Sequence[VariantRow], mode: str) -> VariantRow | None:
+def best_variant(results: AblationResults) -> VariantResult | None:
     """The best mean over seeds, among the variants with the most complete seeds."""
-    most = max((row.summary.n for row in rows if row.summary is not None), default=None)
-    known = [row for row in rows if row.summary is not None and row.summary.n == most]
-    return (max if mode == "max" else min)(known, key=_mean) if known else None
+    known = [row for row in results.rows if row.sample is not None]
+    most = max((_num_seeds(row) for row in known), default=0)
+    complete = [row for row in known if _num_seeds(row) == most]
+    pick = max if results.study.spec.objective.mode == "max" else min
+    return pick(complete, key=_mean) if complete else None
 
 
-def _mean(row: VariantRow) -> float:
-    assert row.summary is not None
-    return row.summary.mean
+def _num_seeds(row: VariantResult) -> int:
+    return len(row.sample.seeds) if row.sample is not None else 0
 
 
-def ablation_table(
-    study: str,
-    rows: Sequence[VariantRow],
-    objective: Objective,
-    select_on: str = "val",
-    paper: Paper | None = None,
-) -> Table:
-    metric = objective.metric
-    columns = ["variant", metric, "seeds", "difference [95 % CI]", "params", "MACs"]
+def _mean(row: VariantResult) -> float:
+    assert row.sample is not None
+    return float(row.sample.values.mean())
+
+
+def ablation_table(results: AblationResults) -> Table:
+    study, ablation = results.study, results.ablation
+    metric = study.spec.objective.metric
+    columns = ["variant", metric, "seeds", "difference", "verdict", "params", "MACs"]
     body = [
         [
-            row.name,
-            _mean_std(row.summary),
+            row.variant.name,
+            _mean_std(row.sample),
             _counted(row),
-            "" if row.name == BASELINE else _interval(row.difference),
-            _thousands(row.num_params),
-            _millions(row.macs),
+            _interval(row.judgement),
+            _verdict(row.judgement),
+            _thousands(row.figure("num_params")),
+            _millions(row.figure("macs")),
         ]
-        for row in rows
+        for row in results.rows
     ]
     notes = [
         f"{metric} of each trial's best epoch: mean ± standard deviation over seeds. Difference: "
-        "variant minus baseline, paired by seed, Student's t interval; * where it leaves out 0.",
-        *_split_note(select_on),
+        f"variant minus baseline, paired by seed and clip, with its {ablation.confidence:.0%} "
+        f"interval; verdicts are corrected over the study (Holm), margin {margin_of(study)}.",
+        *_split_note(study.baseline.select_on),
     ]
-    if paper is not None:
+    if ablation.paper is not None:
         columns.append("reported")
-        body = [[*row, _number(paper.rows.get(row[0]))] for row in body]
-        notes.append(f"Reported: {paper.source}, on {paper.dataset}.")
-    return Table(f"Study {study}", tuple(columns), tuple(map(tuple, body)), tuple(notes))
+        body = [[*row, _number(ablation.paper.rows.get(row[0]))] for row in body]
+        notes.append(f"Reported: {ablation.paper.source}, on {ablation.paper.dataset}.")
+    return Table(f"Study {study.spec.study}", tuple(columns), tuple(map(tuple, body)), tuple(notes))
 
 
 def leaderboard(
@@ -175,7 +123,8 @@ def _split_note(select_on: str) -> tuple[str, ...]:
     return ("Epochs were selected on the test split (select_on: test): not a held-out figure.",)
 
 
-def _mean_std(summary: Summary | None) -> str:
+def _mean_std(sample: Sample | None) -> str:
+    summary = None if sample is None else summarize(list(sample.values))
     if summary is None:
         return "-"
     if summary.std is None:
@@ -183,19 +132,27 @@ def _mean_std(summary: Summary | None) -> str:
     return f"{_number(summary.mean)} ± {summary.std:.2f}"
 
 
-def _counted(row: VariantRow) -> str:
-    done = row.summary.n if row.summary else 0
-    rest = [f"{n} {what}" for n, what in ((row.waiting, "open"), (row.failed, "failed")) if n]
-    return f"{done} ({', '.join(rest)})" if rest else str(done)
+def _counted(row: VariantResult) -> str:
+    left = ((row.num_open, "open"), (len(row.failed), "failed"))
+    rest = [f"{n} {what}" for n, what in left if n]
+    return f"{_num_seeds(row)} ({', '.join(rest)})" if rest else str(_num_seeds(row))
 
 
-def _interval(difference: Difference | None) -> str:
-    if difference is None:
-        return "-"
-    if difference.low is None:
-        return f"{difference.mean:+.2f}"
-    mark = " *" if difference.is_clear else ""
-    return f"{difference.mean:+.2f} [{difference.low:+.2f}, {difference.high:+.2f}]{mark}"
+def _interval(judgement: Judgement | None) -> str:
+    if judgement is None:
+        return ""
+    if judgement.interval is None:
+        return f"{judgement.effect.estimate:+.2f}"
+    low, high = judgement.interval
+    return f"{judgement.effect.estimate:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def _verdict(judgement: Judgement | None) -> str:
+    if judgement is None:
+        return ""
+    if judgement.verdict is Verdict.INCONCLUSIVE and judgement.more_seeds is not None:
+        return f"inconclusive: about {judgement.more_seeds} more seeds needed"
+    return judgement.verdict.value
 
 
 def _number(value: float | None) -> str:

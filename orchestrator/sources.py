@@ -18,12 +18,17 @@ from orchestrator.warm_start import earlier_trials
 
 
 class CellSource:
-    """The cells that are not finished yet."""
+    """The trainings that are not finished yet; one that several cells share is there once."""
+
+    is_waiting = False
 
     def __init__(self, plans: list[TrialPlan], log: StudyLog) -> None:
-        records = [log.plan(plan) for plan in plans]
+        distinct: dict[str, TrialPlan] = {}
+        for plan in plans:
+            distinct.setdefault(plan.id, plan)
+        records = [log.plan(plan) for plan in distinct.values()]
         self._open = deque(r.plan for r in records if not r.state.is_final)
-        self.total = len(plans)
+        self.total = len(records)
 
     @property
     def num_left(self) -> int:
@@ -35,6 +40,8 @@ class CellSource:
 
 class SearchSource:
     """Trials that an earlier run left open, then new proposals until the search has had enough."""
+
+    is_waiting = False
 
     def __init__(
         self, search: Search, planner: Planner, log: StudyLog, proposals: Proposals

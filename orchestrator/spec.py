@@ -88,6 +88,10 @@ def _trial_path(study_path: Path, trial: str) -> Path:
 
 def _check_objective(study: Study) -> None:
     problems = objective_problems(study.spec.objective, study.baseline)
+    ablation, metric = study.spec.ablation, study.spec.objective.metric
+    if ablation is not None and ablation.has_streams and metric.endswith("/loss"):
+        message = "summed scores of streams have no loss; compare top1 or mean_class"
+        problems.append(Problem("objective.metric", metric, message))
     if problems:
         raise SpecError(study.source, problems)
 

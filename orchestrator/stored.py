@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from orchestrator.ablation import variants_of
 from orchestrator.engine.config import resolve_trial
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.errors import SkelTuneError
@@ -12,7 +11,8 @@ from orchestrator.engine.files import write_json
 from orchestrator.home import Home, StudyFolder
 from orchestrator.planning import current_records
 from orchestrator.records import StudyLog
-from orchestrator.report import Table, ablation_table, variant_rows
+from orchestrator.report import Table, ablation_table
+from orchestrator.results import results_of
 from orchestrator.search_report import search_table
 from orchestrator.spec import Study, StudySpec
 
@@ -46,12 +46,9 @@ def remember(study: Study, folder: StudyFolder, tracking: dict[str, str]) -> Non
     write_json(folder.spec, document)
 
 
-def table_of(study: Study, log: StudyLog) -> Table:
-    """Pure: the study's table from its log."""
+def table_of(study: Study, log: StudyLog, folder: StudyFolder) -> Table:
+    """The study's table from its log and its saved predictions."""
+    if study.spec.ablation is not None:
+        return ablation_table(results_of(study, log, folder))
     spec, records = study.spec, current_records(study, log)
-    if spec.ablation is None:
-        return search_table(spec, records, study.baseline.select_on)
-    names = [variant.name for variant in variants_of(spec.ablation)]
-    rows = variant_rows(records, spec.objective, names)
-    select_on = study.baseline.select_on
-    return ablation_table(spec.study, rows, spec.objective, select_on, spec.ablation.paper)
+    return search_table(spec, records, study.baseline.select_on)

@@ -40,8 +40,12 @@ class TrialSource(Protocol):
     def num_left(self) -> int:
         """How many trials are still to be started."""
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether `next` may have something again once a running trial has ended."""
+
     def next(self) -> TrialPlan | None:
-        """The next trial, or None when there is nothing more to start."""
+        """The next trial, or None when there is nothing to start (now, if it is waiting)."""
 
 
 class Listener(Protocol):
@@ -119,6 +123,8 @@ class _PlannedTrials(Searcher):
 
     def suggest(self, trial_id: str) -> Raw | None:
         plan = self._source.next()
+        if plan is None and self._source.is_waiting:
+            return None
         if plan is None:
             return Searcher.FINISHED  # type: ignore[return-value]  # a word that Ray looks for
         self._plans[trial_id] = plan

@@ -148,11 +148,27 @@ def test_a_vendor_has_one_door(vendor, doors):
 @pytest.mark.parametrize(
     ("module", "allowed"),
     [
-        ("stats", set()),
-        ("report", {"ablation_spec", "records", "spec", "stats"}),
+        (
+            "results",
+            {
+                "ablation",
+                "ablation_spec",
+                "cells",
+                "home",
+                "planning",
+                "records",
+                "scores",
+                "spec",
+                "stats.effects",
+                "stats.factorial",
+                "stats.racing",
+                "stats.samples",
+                "stats.verdicts",
+            },
+        ),
         ("records", {"engine.documents"}),
         ("space", {"engine.config"}),
-        ("ablation", {"ablation_spec"}),
+        ("ablation", {"ablation_spec", "fraction"}),
         (
             "sampling",
             {
@@ -172,7 +188,7 @@ def test_a_vendor_has_one_door(vendor, doors):
         ("stop_rules", {"objective", "records", "search_spec"}),
         ("objective", {"engine.config", "records"}),
         ("view", {"records", "report", "spec"}),
-        ("ablation_spec", {"engine.config"}),
+        ("ablation_spec", {"engine.config", "space"}),
         (
             "search_spec",
             {
@@ -193,6 +209,11 @@ def test_a_lower_module_imports_exactly_these_of_ours(module, allowed):
     imported = ours(CHECKOUT / "orchestrator" / f"{module}.py")
 
     assert imported == {f"orchestrator.{name}" for name in allowed}
+
+
+@pytest.mark.parametrize("path", of_package("orchestrator/stats"), ids=named)
+def test_the_statistics_know_nothing_of_the_project_around_them(path: Path):
+    assert all(module.startswith("orchestrator.stats.") for module in ours(path))
 
 
 def test_no_module_of_the_orchestrator_imports_the_command_line():
