@@ -59,8 +59,12 @@ def compare(world: str, num_clips: int, num_studies: int) -> None:
     unraced = [figures(studies) for studies in fixed.values()]
     as_good = np.interp(found, [line[1] for line in unraced], [line[0] for line in unraced])
     lines = "  ".join(f"{n}: {line[1]:.2f} {line[2]:.1f}%" for n, line in zip(fixed, unraced))
-    print(f"{world}, {num_clips} clips: {trainings:.1f} trainings, {found:.2f} found, {wrong:.1f} % wrong")
-    print(f"    as many found without racing: {as_good:.1f}, saved {100 * (1 - trainings / as_good):.0f} %")
+    print(
+        f"{world}, {num_clips} clips: {trainings:.1f} trainings, {found:.2f} found, {wrong:.1f} % wrong"
+    )
+    print(
+        f"    as many found without racing: {as_good:.1f}, saved {100 * (1 - trainings / as_good):.0f} %"
+    )
     print(f"    seeds for all, found, wrong: {lines}", flush=True)
 
 
