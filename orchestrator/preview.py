@@ -8,7 +8,7 @@ from orchestrator.cells import study_variants
 from orchestrator.checks import check_models, check_space
 from orchestrator.planning import Planner, first_cells
 from orchestrator.records import StudyLog
-from orchestrator.report import Table
+from orchestrator.reports.table import Table
 from orchestrator.spec import Study
 
 
