@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.ablation import Variant
 from orchestrator.ablation_spec import Changes
 from orchestrator.cells import STREAM, Arm, arms_of, study_variants
-from orchestrator.checks import Built, check_models
+from orchestrator.checks import Built, built_models
 from orchestrator.engine.config import TrialConfig, flattened
 from orchestrator.engine.errors import Problem, SpecError
 from orchestrator.engine.fingerprint import Fingerprints
@@ -63,9 +63,10 @@ class Examined:
 def examine(study: Study, planner: Planner) -> Examined:
     """Raise `SpecError` for models that cannot be built and for variants that change nothing."""
     arms = {variant.name: arms_of(study, variant) for variant in study_variants(study)}
-    configs = {f"variant {n}": study.config(a[0].changes, n) for n, a in arms.items()}
-    models = check_models(study, planner, configs)
-    built = {name: models[f"variant {name}"] for name in arms}
+    every = [arm for group in arms.values() for arm in group]
+    configs = {f"variant {arm.name}": study.config(arm.changes, arm.name) for arm in every}
+    models = built_models(study, planner, configs)
+    built = {name: models[f"variant {group[0].name}"] for name, group in arms.items()}
     compared = _Comparison(study, planner, arms, built)
     differences = {name: compared.difference(name) for name in arms}
     if problems := [p for name, d in differences.items() for p in _no_op(name, d, arms)]:

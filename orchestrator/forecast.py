@@ -21,7 +21,6 @@ from orchestrator.fairness import tuning_plans
 from orchestrator.planning import Planner, current_records
 from orchestrator.preview import Training, training_of, trainings_of
 from orchestrator.records import StudyLog, TrialPlan
-from orchestrator.search_spec import ASHAScheduler
 from orchestrator.spec import Resources, Study
 
 SECONDS_AN_HOUR = 3600
@@ -133,14 +132,15 @@ def workload(study: Study, planner: Planner, log: StudyLog) -> Workload:
 
 
 def _search_workload(study: Study, log: StudyLog) -> Workload:
-    """As if every trial had the trial file's shape; ASHA may stop all of them at the first rung."""
+    """As if every trial had the trial file's shape; a scheduler may stop all when it first can."""
     search = study.spec.search
     assert search is not None
     config = study.baseline
     done = sum(record.state.is_final for record in current_records(study, log))
-    left, shape = max(0, search.trials - done), _shape(config.plain())
-    scheduler = search.scheduler
-    grace = scheduler.grace_epochs if isinstance(scheduler, ASHAScheduler) else config.epochs
+    is_grid = search.sampler.name == "grid"
+    trials = min(search.trials, search.num_grid_points) if is_grid else search.trials
+    left, shape = max(0, int(trials) - done), _shape(config.plain())
+    grace = getattr(search.scheduler, "grace_epochs", config.epochs)
     least = [Job(shape, min(grace, config.epochs))] * left
     most = [Job(shape, config.epochs)] * left
     return Workload([least], [most], {shape: config} if left else {})

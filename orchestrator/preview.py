@@ -10,15 +10,17 @@ from typing import Any
 from orchestrator.ablation import Variant, left_out
 from orchestrator.ablation_spec import Ablation, Grid
 from orchestrator.cells import cells_of, study_variants
-from orchestrator.checks import check_models, check_space
 from orchestrator.difference import Difference, examine
 from orchestrator.engine.config import flattened
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.network import ModelSummary
 from orchestrator.fairness import tuned_by, tuning_plans
+from orchestrator.home import Home
 from orchestrator.plan_digest import as_written, plan_digest
 from orchestrator.planning import Planner
 from orchestrator.records import State, StudyLog, TrialPlan
+from orchestrator.reports.table import Table
+from orchestrator.search_preview import search_preview
 from orchestrator.spec import Study
 
 
@@ -91,19 +93,18 @@ class SearchPreview:
 
     study: Study
     digest: str
-    summary: ModelSummary
+    table: Table
 
 
 Preview = AblationPreview | SearchPreview
 
 
-def preview(study: Study, planner: Planner, log: StudyLog) -> Preview:
+def preview(study: Study, planner: Planner, log: StudyLog, home: Home) -> Preview:
     """Raises `SpecError` for what cannot be built and for variants that change nothing."""
     if study.spec.ablation is not None:
         return _ablation_preview(study, planner, log)
-    check_space(study)
-    summary = check_models(study, planner, {"trial": study.baseline})["trial"].summary
-    return SearchPreview(study, plan_digest(study, planner), summary)
+    table = search_preview(study, planner, log, home)
+    return SearchPreview(study, plan_digest(study, planner), table)
 
 
 def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> AblationPreview:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from orchestrator.ablation_spec import SeedRange
@@ -17,14 +17,15 @@ from orchestrator.preview import (
     Training,
     VariantPreview,
 )
-from orchestrator.report import Table
+from orchestrator.reports.table import Table
 
 _SHOWN = 2
 
 
 def preview_table(preview: Preview) -> Table:
     if isinstance(preview, SearchPreview):
-        return _search_table(preview)
+        table = preview.table
+        return replace(table, notes=(*table.notes, _digest_note(preview)))
     base = {r.variant.setting: r.summary.num_params for r in preview.rows if r.variant.is_baseline}
     rows = tuple(_row(row, base[row.variant.setting]) for row in preview.rows)
     columns = ("variant", "changes", "trainings", "params", "MACs", "remarks")
@@ -98,25 +99,6 @@ def told_changes(changes: dict[str, Any]) -> str:
     return ", ".join(f"{path}={value}" for path, value in changes.items())
 
 
-def _search_table(preview: SearchPreview) -> Table:
-    study, summary = preview.study, preview.summary
-    search = study.spec.search
-    assert search is not None
-    rows = []
-    for path, domain in search.space.items():
-        values: Any = domain.choice or f"{domain.bounds[0]:g} to {domain.bounds[1]:g}"
-        how = "log" if domain.log else f"step {domain.step:g}" if domain.step else ""
-        rows.append((path, str(values), how, told_changes(domain.when)))
-    notes = (
-        f"{search.trials} trials by {search.sampler.name}, scheduler {search.scheduler.name}, "
-        f"up to {study.baseline.epochs} epochs each.",
-        f"Trial file: {summary.num_params:,} parameters, {summary.macs / 1e6:,.1f} M MACs a clip.",
-        _digest_note(preview),
-    )
-    columns = ("path", "values", "scale", "when")
-    return Table(f"Study {study.spec.study}", columns, tuple(rows), notes)
-
-
 def preview_document(preview: Preview) -> Raw:
     """Everything, in plain values."""
     spec = preview.study.spec
@@ -124,7 +106,8 @@ def preview_document(preview: Preview) -> Raw:
     said |= {"objective": spec.objective.model_dump()}
     if isinstance(preview, SearchPreview):
         assert spec.search is not None
-        return {**said, "search": spec.search.model_dump(mode="json"), **asdict(preview.summary)}
+        told = list(preview.table.notes)
+        return {**said, "search": spec.search.model_dump(mode="json"), "notes": told}
     return {
         **said,
         "ablation": preview.ablation.model_dump(mode="json"),

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.cells import check_distinct
-from orchestrator.checks import check_models, check_space
+from orchestrator.checks import check_models
 from orchestrator.difference import examine
 from orchestrator.fairness import tuning_plans
 from orchestrator.plan_digest import require_plan
 from orchestrator.planning import Planner, current_records, first_cells
+from orchestrator.racing import RaceSource
 from orchestrator.records import Role, StudyLog, TrialRecord
+from orchestrator.results import race_of
+from orchestrator.search_checks import check_search
 from orchestrator.session import Services, Session, open_session
 from orchestrator.sources import CellSource, SearchSource, open_search
 from orchestrator.spec import Study
@@ -31,7 +34,8 @@ def run_study(
     planner = Planner(study, services.home.data)
     if plan is not None:
         require_plan(study, planner, plan)
-    for warning in check_study(study, planner, StudyLog(services.home.study(study.spec.study).log)):
+    log = StudyLog(services.home.study(study.spec.study).log)
+    for warning in check_study(study, planner, log):
         services.view.line(f"warning: {warning}")
     with open_session(study, services) as session:
         session.log.use_data(planner.digests)
@@ -47,7 +51,7 @@ def run_study(
 def check_study(study: Study, planner: Planner, log: StudyLog) -> tuple[str, ...]:
     """Warnings; raise `SpecError` with everything that could not be run, or changes nothing."""
     if study.spec.search is not None:
-        check_space(study)
+        check_search(study)
         check_models(study, planner, {"trial": study.baseline})
         return ()
     check_distinct(study, first_cells(study, planner, log))
@@ -61,6 +65,10 @@ def _run_ablation(session: Session, planner: Planner) -> None:
         session.run(CellSource(tries, log), Role.TUNING)
         if session.is_stopped:
             return
+    assert study.spec.ablation is not None
+    if race_of(study.spec.ablation) is not None:
+        session.run(RaceSource(study, planner, log, session.folder), Role.CELL)
+        return
     plans = [plan for cell in first_cells(study, planner, log) for plan in cell.plans]
     session.run(CellSource(plans, log), Role.CELL)
 
@@ -68,6 +76,6 @@ def _run_ablation(session: Session, planner: Planner) -> None:
 def _run_search(session: Session, planner: Planner) -> None:
     search = session.study.spec.search
     assert search is not None
-    proposals = open_search(session.study, session.log)
+    proposals = open_search(planner, session.log, session.services.home)
     source = SearchSource(search, planner, session.log, proposals)
     session.run(source, Role.SEARCH, search.scheduler, proposals)

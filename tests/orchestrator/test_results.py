@@ -3,6 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from orchestrator.choice import choose
+from orchestrator.fairness import tuning_plans
 from orchestrator.home import StudyFolder
 from orchestrator.planning import Planner, first_cells
 from orchestrator.records import State, StudyLog
@@ -106,3 +108,17 @@ def test_each_setting_has_a_baseline_of_its_own(study_of, data_root, folder):
     estimates = [row.judgement.effect.estimate for row in results.rows if row.judgement]
     assert estimates == pytest.approx([5.0, -5.0])
     assert results.of_setting("wide")[0].variant.is_baseline
+
+
+def test_the_winner_comes_with_what_it_was_tuned_to(study_of, data_root, folder):
+    study = study_of(ablation=RDL | {"seeds": 1, "fairness": "retune_lr"})
+    planner, log = Planner(study, data_root), StudyLog(folder.log).open()
+    for plan in tuning_plans(study, planner):
+        log.plan(plan)
+        finish(log, folder, plan, scores_with(20 if plan.config["optimizer"]["lr"] > 0.1 else 10))
+    finished(study, data_root, folder, lambda cell: RIGHT[cell.variant.name])
+
+    choice = choose(study, StudyLog(folder.log), folder)
+
+    assert choice.variant == "baseline"
+    assert choice.changes["optimizer.lr"] == pytest.approx(0.15)
