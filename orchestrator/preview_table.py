@@ -52,19 +52,24 @@ def _remarks(difference: Difference) -> Iterator[str]:
         if names:
             yield f"{sign}{_counted(names)}"
     if modules.reshaped:
-        yield f"{len(modules.reshaped)} of other shape"
+        yield f"{len(modules.reshaped)} modules of other shape"
     if modules.retyped:
-        yield f"{len(modules.retyped)} of other type"
+        yield f"{len(modules.retyped)} modules of other type"
     if difference.parts:
         yield f"other {', '.join(difference.parts)}"
 
 
 def _counted(names: tuple[str, ...]) -> str:
-    """Outermost modules by the last word of their names: `10 attention`."""
-    last = [name.rpartition(".")[2] for name in names]
-    counts = {word: last.count(word) for word in last}
+    """Outermost modules by what they are called: `10 attention`."""
+    words = [_word(name) for name in names]
+    counts = {word: words.count(word) for word in words}
     shown = [f"{number} {word}" for word, number in list(counts.items())[:_SHOWN]]
     return ", ".join([*shown, *(["..."] if len(counts) > _SHOWN else [])])
+
+
+def _word(name: str) -> str:
+    """The last part of a module's name that is no number."""
+    return next((part for part in reversed(name.split(".")) if not part.isdigit()), name)
 
 
 def _notes(preview: AblationPreview) -> Iterator[str]:

@@ -51,7 +51,9 @@ def build_model(config: TrialConfig, info: DatasetInfo) -> SkeletonModel:
     """
     model = _fresh_model(config, config.model, info)
     if config.init_like is not None:
-        share_init(model, _fresh_model(config, config.init_like, info))
+        other_seed = config.model_copy(update={"seed": config.seed + 1})
+        redrawn = _fresh_model(other_seed, config.model, info)
+        share_init(model, _fresh_model(config, config.init_like, info), redrawn)
     return model
 
 
@@ -64,16 +66,18 @@ def _fresh_model(config: TrialConfig, spec: ComponentSpec, info: DatasetInfo) ->
     return model
 
 
-def share_init(model: nn.Module, twin: nn.Module) -> None:
-    """Copy the twin's tensors of equal name and shape.
+def share_init(model: nn.Module, twin: nn.Module, redrawn: nn.Module) -> None:
+    """Copy the twin's tensors of equal name and shape, of those that are drawn.
 
-    Models of one structure draw alike already: where they differ, that is meant (another way of
-    initialisation), so nothing is copied.
+    `redrawn` is the model from another seed: what is the same there (a graph, zeros, ones) is the
+    model's own and stays. Models of one structure draw alike already: where they differ, that is
+    meant (another way of initialisation), so nothing is copied.
     """
-    own, other = model.state_dict(), twin.state_dict()
+    own, other, redraw = model.state_dict(), twin.state_dict(), redrawn.state_dict()
     alike = {k: v for k, v in other.items() if k in own and own[k].shape == v.shape}
     if len(alike) < max(len(own), len(other)):
-        model.load_state_dict({**own, **alike})
+        drawn = {k: v for k, v in alike.items() if not torch.equal(own[k], redraw[k])}
+        model.load_state_dict({**own, **drawn})
 
 
 def load_init_weights(model: nn.Module, config: TrialConfig) -> None:
