@@ -1,22 +1,13 @@
-"""Statistics of an ablation: pure functions over plain numbers."""
+"""The difference of two variants over their common seeds."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Mean and sample standard deviation (None for a single value) of n seeds."""
-
-    mean: float
-    std: float | None
-    n: int
 
 
 @dataclass(frozen=True)
@@ -32,13 +23,6 @@ class Difference:
     def is_clear(self) -> bool:
         """Whether the interval leaves out zero."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
-
-
-def summarize(values: Sequence[float]) -> Summary | None:
-    if not values:
-        return None
-    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return Summary(float(np.mean(values)), std, len(values))
 
 
 def paired_difference(

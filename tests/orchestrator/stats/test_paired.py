@@ -4,19 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from orchestrator.stats import Difference, paired_difference, summarize
-
-
-def test_a_summary_is_the_mean_and_the_sample_deviation():
-    summary = summarize([1.0, 2.0, 6.0])
-
-    assert (summary.mean, summary.n) == (3.0, 3)
-    assert summary.std == pytest.approx(np.sqrt((4 + 1 + 9) / 2))
-
-
-def test_one_value_has_no_deviation_and_none_no_summary():
-    assert summarize([4.0]).std is None
-    assert summarize([]) is None
+from orchestrator.stats.paired import Difference, paired_difference
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
