@@ -51,7 +51,7 @@ class Pivot:
     def quantile(self, tail: float) -> float:
         """The error that is exceeded with probability `tail`, at most 0.5."""
         if self._variance.num_clips is None:
-            return float(-special.stdtrit(self._degrees, tail) * self._scale)
+            return -float(special.stdtrit(self._degrees, tail)) * self._scale
         highest = -special.ndtri(tail) * self._deviations[0].max() + 1e-9
         distance = optimize.brentq(self._beyond, 0.0, highest, args=(tail,), xtol=1e-6, rtol=1e-8)
         return float(distance)
@@ -61,7 +61,7 @@ class Pivot:
 
     @property
     def _scale(self) -> float:
-        return max(self._variance.seeds**0.5, self._floor)
+        return max(math.sqrt(self._variance.seeds), self._floor)
 
     @property
     def _degrees(self) -> int:
