@@ -67,6 +67,14 @@ class Judgement:
         level = self.alpha if race is None else race.level(self.alpha, num_seeds)
         return self.effect.interval(1 - level) if level > 0 else None
 
+    @property
+    def low(self) -> float | None:
+        return None if self.interval is None else self.interval[0]
+
+    @property
+    def high(self) -> float | None:
+        return None if self.interval is None else self.interval[1]
+
     @cached_property
     def more_seeds(self) -> int | None:
         """So many settle it with 80 % power if the estimate is the truth; None if none do."""
