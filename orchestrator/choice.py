@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.ablation import variants_of
+from orchestrator.ablation_spec import Changes
+from orchestrator.home import StudyFolder
 from orchestrator.planning import current_records
 from orchestrator.records import State, StudyLog
-from orchestrator.report import best_variant, ranking, variant_rows
-from orchestrator.spec import Changes, Objective, Study
+from orchestrator.reports.ranking import best_variant, ranking
+from orchestrator.results import results_of
+from orchestrator.spec import Objective, Study
 
 
 @dataclass(frozen=True)
@@ -17,8 +19,11 @@ class Choice:
 
     variant: str
     changes: Changes
+    """To the study's trial; of a tuned variant with what it was tuned to."""
     value: float
     seeds: int
+    streams: tuple[str, ...] = ()
+    """Of an ensemble; the changes are those of its first stream."""
 
     def told(self, objective: Objective) -> str:
         """`rdl=off: val/top1 96.88, mean over 3 seeds`."""
@@ -26,19 +31,21 @@ class Choice:
         return f"{self.variant}: {objective.metric} {self.value:.2f}{over}"
 
 
-def choose(study: Study, log: StudyLog) -> Choice | None:
+def choose(study: Study, log: StudyLog, folder: StudyFolder) -> Choice | None:
     """The best variant by its mean over seeds, or the best complete trial of a search."""
-    return _best_trial(study, log) if study.spec.ablation is None else _best_variant(study, log)
+    if study.spec.ablation is None:
+        return _best_trial(study, log)
+    return _best_variant(study, log, folder)
 
 
-def _best_variant(study: Study, log: StudyLog) -> Choice | None:
-    assert study.spec.ablation is not None
-    variants = {variant.name: variant for variant in variants_of(study.spec.ablation)}
-    rows = variant_rows(current_records(study, log), study.spec.objective, list(variants))
-    best = best_variant(rows, study.spec.objective.mode)
-    if best is None or best.summary is None:
+def _best_variant(study: Study, log: StudyLog, folder: StudyFolder) -> Choice | None:
+    best = best_variant(results_of(study, log, folder))
+    if best is None or best.sample is None:
         return None
-    return Choice(best.name, variants[best.name].changes, best.summary.mean, best.summary.n)
+    plans = best.cells[0].cell.plans
+    mean = float(best.sample.values.mean())
+    streams = tuple(best.variant.streams) if len(plans) > 1 else ()
+    return Choice(best.variant.name, plans[0].params, mean, len(best.sample.seeds), streams)
 
 
 def _best_trial(study: Study, log: StudyLog) -> Choice | None:

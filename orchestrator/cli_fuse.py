@@ -44,11 +44,11 @@ def fuse(
         find_predictions,
         fusion_table,
         predictions_on,
-        save_fused,
     )
     from orchestrator.fusion import as_probabilities, search_weights
     from orchestrator.fusion import fuse as fuse_streams
     from orchestrator.home import Home
+    from orchestrator.predictions import save_fused
     from orchestrator.view import plain_console, show_table
 
     if on not in (None, "val", "test"):

@@ -1,19 +1,20 @@
-"""From a study to its trials: the cells of an ablation, the points of a search."""
+"""From a study to its trials: planned anew, or found again in its log."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.preparation import ensure_store
 from data.store import ArrayStore
-from orchestrator.ablation import variants_of
+from orchestrator.ablation_spec import Changes
+from orchestrator.cells import Cell, Planning, cells_of, study_variants
 from orchestrator.engine.config import TrialConfig, flattened
-from orchestrator.engine.errors import Problem, SpecError
+from orchestrator.engine.errors import SpecError
+from orchestrator.fairness import tuned_by, tuning_plans
 from orchestrator.records import Role, StudyLog, TrialPlan, TrialRecord
-from orchestrator.space import in_space
-from orchestrator.spec import Changes, Study, objective_problems
+from orchestrator.spec import Study, objective_problems
 
 
 @dataclass
@@ -24,12 +25,20 @@ class Planner:
     data_root: Path
     _stores: dict[str, ArrayStore] = field(default_factory=dict)
 
-    def plan(self, name: str, role: Role, variant: str, changes: Changes) -> TrialPlan:
+    def plan(
+        self,
+        name: str,
+        role: Role,
+        variant: str,
+        changes: Changes,
+        params: Changes | None = None,
+    ) -> TrialPlan:
         config = self.study.config(changes, variant)
         problems = objective_problems(self.study.spec.objective, config)
         if problems and role is not Role.FINAL:
             raise SpecError(f"{self.study.source} ({variant})", problems)
-        params = {path: value for path, value in changes.items() if path != "seed"}
+        if params is None:
+            params = {path: value for path, value in changes.items() if path != "seed"}
         return plan_of(config, self.store(config), name, role, variant, params)
 
     @property
@@ -44,6 +53,20 @@ class Planner:
         return self._stores[name]
 
 
+@dataclass(frozen=True)
+class Remembered:
+    """Plans trials on the data that a log says were used; nothing is opened or checked."""
+
+    study: Study
+    digests: Mapping[str, str]
+
+    def plan(
+        self, name: str, role: Role, variant: str, changes: Changes, params: Changes
+    ) -> TrialPlan:
+        config = self.study.config(changes, variant)
+        return _plan(config, self.digests.get(config.data.name, ""), name, role, variant, params)
+
+
 def plan_of(
     config: TrialConfig,
     store: ArrayStore,
@@ -54,48 +77,36 @@ def plan_of(
 ) -> TrialPlan:
     """Raises ValueError if the data have no such protocol."""
     store.split(config.data.protocol, config.eval_split)
+    return _plan(config, store.digest, name, role, variant, params or {})
+
+
+def _plan(
+    config: TrialConfig, digest: str, name: str, role: Role, variant: str, params: Changes
+) -> TrialPlan:
     return TrialPlan(
-        id=config.digest(store.digest),
+        id=config.digest(digest),
         name=name,
         role=role,
         variant=variant,
         seed=config.seed,
-        params=params or {},
+        params=params,
         config=config.plain(),
-        data_digest=store.digest,
+        data_digest=digest,
     )
 
 
-def cells(study: Study, planner: Planner) -> list[TrialPlan]:
-    """Every variant with every seed, seed by seed, so that comparisons are possible early.
-
-    Raises `SpecError` if two variants have one name, or come to the same training.
-    """
+def first_cells(study: Study, planning: Planning, log: StudyLog) -> list[Cell]:
+    """Every variant with every seed that is run in any case, seed by seed."""
     assert study.spec.ablation is not None
-    variants = variants_of(study.spec.ablation)
-    names = [variant.name for variant in variants]
-    if repeated := [name for name in names if names.count(name) > 1]:
-        problem = Problem(
-            f"ablation.variants.{repeated[0]}", None, "the design has this row already"
-        )
-        raise SpecError(study.source, [problem])
-    plans = [
-        planner.plan(
-            f"{variant.name} seed {seed}",
-            Role.CELL,
-            variant.name,
-            {**variant.changes, "seed": seed},
-        )
-        for seed in study.spec.ablation.seeds
-        for variant in variants
-    ]
-    first: dict[str, str] = {}
-    for plan in plans:
-        twin = first.setdefault(plan.id, plan.variant)
-        if twin != plan.variant:
-            message = f"is the same training as {twin!r}: one of them changes nothing of its own"
-            raise SpecError(study.source, [Problem(f"variant {plan.variant}", None, message)])
-    return plans
+    seeds, variants = study.spec.ablation.first_seeds, study_variants(study)
+    return list(cells_of(study, planning, tuned_by(study, planning, log), seeds, variants))
+
+
+def all_cells(study: Study, planning: Planning, log: StudyLog) -> list[Cell]:
+    """Every cell that there may be: a race of seeds seldom runs them all."""
+    assert study.spec.ablation is not None
+    seeds, variants = study.spec.ablation.all_seeds, study_variants(study)
+    return list(cells_of(study, planning, tuned_by(study, planning, log), seeds, variants))
 
 
 def current_records(study: Study, log: StudyLog) -> list[TrialRecord]:
@@ -104,42 +115,35 @@ def current_records(study: Study, log: StudyLog) -> list[TrialRecord]:
     Trials of an earlier wording of the study or its trial file stay in the log, but out of tables,
     choices and the sampler's memory; so do those on an earlier preparation of the data.
     """
-    role = Role.CELL if study.spec.search is None else Role.SEARCH
-    changes_of = _cell_changes(study) if study.spec.search is None else _point_changes(study)
-    records = [r for r in log.of_role(role) if _is_current(study, r.plan, changes_of(r.plan))]
-    return [
-        r for r in records if log.data.get(_data_name(r), r.plan.data_digest) == r.plan.data_digest
-    ]
+    if study.spec.search is None:
+        return _of_ablation(study, log)
+    is_point = _point_test(study)
+    return [record for record in log.of_role(Role.SEARCH) if is_point(record.plan, log)]
 
 
-def _data_name(record: TrialRecord) -> str:
-    name: str = record.plan.config["data"]["name"]
-    return name
+def _of_ablation(study: Study, log: StudyLog) -> list[TrialRecord]:
+    remembered = Remembered(study, log.data)
+    plans = tuning_plans(study, remembered)
+    plans += [plan for cell in all_cells(study, remembered, log) for plan in cell.plans]
+    ids = dict.fromkeys(plan.id for plan in plans)
+    return [log.records[trial] for trial in ids if trial in log.records]
 
 
-def _is_current(study: Study, plan: TrialPlan, changes: Changes | None) -> bool:
-    if changes is None:
-        return False
-    try:
-        return study.config(changes, plan.name).digest(plan.data_digest) == plan.id
-    except SpecError:
-        return False
-
-
-def _cell_changes(study: Study) -> Callable[[TrialPlan], Changes | None]:
-    """What the study says today of a cell's variant; None if it no longer has it."""
-    assert study.spec.ablation is not None
-    variants = {variant.name: variant.changes for variant in variants_of(study.spec.ablation)}
-
-    def changes_of(plan: TrialPlan) -> Changes | None:
-        known = plan.variant in variants
-        return {**variants[plan.variant], "seed": plan.seed} if known else None
-
-    return changes_of
-
-
-def _point_changes(study: Study) -> Callable[[TrialPlan], Changes | None]:
-    """The parameters of a trial, as long as they are in the space."""
+def _point_test(study: Study) -> Callable[[TrialPlan, StudyLog], bool]:
+    """Whether a trial is of the space, the trial file and the data that the study has today."""
     assert study.spec.search is not None
-    space, fixed = study.spec.search.space, flattened(study.baseline.plain())
-    return lambda plan: plan.params if in_space(space, plan.params, fixed) else None
+    search, fixed = study.spec.search, flattened(study.baseline.plain())
+
+    def is_point(plan: TrialPlan, log: StudyLog) -> bool:
+        name = plan.config["data"]["name"]
+        if log.data.get(name, plan.data_digest) != plan.data_digest:
+            return False
+        if not search.allows(plan.params, fixed):
+            return False
+        try:
+            config = study.config(plan.params, plan.name)
+        except SpecError:
+            return False
+        return config.digest(plan.data_digest) == plan.id
+
+    return is_point

@@ -10,9 +10,9 @@ from orchestrator.engine.files import TrialFiles
 from orchestrator.planning import Planner
 from orchestrator.records import Role, State, TrialRecord
 from orchestrator.registry import RegisteredModel, register
+from orchestrator.session import Services, Session, open_session
 from orchestrator.sources import CellSource
 from orchestrator.spec import Study
-from orchestrator.study import Services, Session, open_session
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,14 @@ class NothingToPromoteError(SkelTuneError):
 def promote(study: Study, services: Services) -> Promotion:
     """Train the winner on train + val, evaluate it once on test, register it as the champion."""
     with open_session(study, services) as session:
-        choice = choose(study, session.log)
+        choice = choose(study, session.log, session.folder)
         if choice is None:
             raise NothingToPromoteError(f"study {study.spec.study!r} has no complete trial yet")
+        if choice.streams:
+            streams = ", ".join(choice.streams)
+            raise SkelTuneError(
+                f"{choice.variant} is an ensemble of {streams}; only single trainings are promoted"
+            )
         planner = Planner(study, services.home.data)
         changes = {**choice.changes, "select_on": "none"}
         plan = planner.plan(f"final {choice.variant}", Role.FINAL, choice.variant, changes)

@@ -45,6 +45,8 @@ class Role(StrEnum):
 
     CELL = "cell"
     """A variant of an ablation with one seed."""
+    TUNING = "tuning"
+    """A try at the hyper-parameters of a variant, before its seeds are run."""
     SEARCH = "search"
     """A point of a search space."""
     FINAL = "final"

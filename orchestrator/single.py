@@ -15,8 +15,8 @@ from orchestrator.interruption import sigterm_as_ctrl_c
 from orchestrator.planning import plan_of
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
+from orchestrator.session import Services, git_tags, locked
 from orchestrator.spec import SINGLE_TRIALS, Objective
-from orchestrator.study import Services, git_tags, locked
 from orchestrator.tracking import MlflowTracker, StudySummary, StudyTags
 
 

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from orchestrator.ablation_spec import Ablation, Changes
 from orchestrator.engine.config import Document, TrialConfig, resolve_trial
 from orchestrator.engine.documents import Raw, changed, read_mapping, validated
 from orchestrator.engine.errors import Problem, SpecError
-from orchestrator.space import Space
+from orchestrator.objective import Objective as Objective
+from orchestrator.search_spec import Search
 
-Changes = dict[str, Any]
-BASELINE = "baseline"
 SINGLE_TRIALS = "single_trials"
-
-
-class Objective(Document):
-    """What is optimised, and compared between variants, at each trial's best epoch."""
-
-    metric: str
-    mode: Literal["min", "max"] = "max"
 
 
 class Resources(Document):
@@ -30,120 +23,6 @@ class Resources(Document):
 
     cpu: float = Field(1, gt=0)
     gpu: float = Field(0, ge=0)
-
-
-def _listed(seeds: Any) -> list[int]:
-    """`3` means the seeds 0, 1, 2."""
-    chosen = list(range(seeds)) if isinstance(seeds, int) else seeds
-    is_list = isinstance(chosen, list) and all(isinstance(s, int) and s >= 0 for s in chosen)
-    if not is_list or not chosen or len(set(chosen)) < len(chosen):
-        raise ValueError("must be a number of seeds from 1 on, or a list of different seeds")
-    return chosen
-
-
-Seeds = Annotated[
-    list[int],
-    BeforeValidator(_listed, json_schema_input_type=int | list[int]),
-]
-
-
-class Paper(Document):
-    """Reported numbers, shown beside ours: variant to figure."""
-
-    source: str
-    dataset: str
-    rows: dict[str, float]
-
-
-class Ablation(Document):
-    """Components with their levels beside the trial file's own level, which is called `on`."""
-
-    components: dict[str, dict[str, Changes]] = {}
-    design: Literal["leave_one_out", "factorial"] = "leave_one_out"
-    variants: dict[str, Changes] = Field({}, description="further rows: name to changes")
-    seeds: Seeds = Field(default=3, validate_default=True)
-    paper: Paper | None = None
-
-    @model_validator(mode="after")
-    def _varies_something(self) -> Ablation:
-        if not self.components and not self.variants:
-            raise ValueError("needs components or variants, else there is nothing to compare")
-        if BASELINE in self.variants:
-            raise ValueError(f"the variant {BASELINE!r} is the trial file itself; name others")
-        return self
-
-    @field_validator("components")
-    @classmethod
-    def _levels_change_something(cls, components: dict[str, Any]) -> dict[str, Any]:
-        for name, levels in components.items():
-            if not levels or not all(levels.values()):
-                raise ValueError(f"component {name!r} needs levels that change at least one path")
-            if "on" in levels:
-                raise ValueError(f"level 'on' of {name!r} is the trial file itself; name others")
-        return components
-
-
-class RandomSampler(Document):
-    name: Literal["random"]
-
-
-class GridSampler(Document):
-    """Every combination once, in the order of the file; `trials` may cut it short."""
-
-    name: Literal["grid"]
-
-
-class TPESampler(Document):
-    """Tree-structured Parzen estimator."""
-
-    name: Literal["tpe"]
-    startup_trials: int = Field(10, ge=1, description="random trials before the first estimate")
-    candidates: int = Field(24, ge=1)
-
-
-class NoScheduler(Document):
-    name: Literal["none"]
-
-
-class ASHAScheduler(Document):
-    """Asynchronous successive halving: at each rung the best 1/reduction_factor go on."""
-
-    name: Literal["asha"]
-    grace_epochs: int = Field(5, ge=1)
-    reduction_factor: float = Field(3, gt=1)
-
-
-Sampler = Annotated[RandomSampler | GridSampler | TPESampler, Field(discriminator="name")]
-Scheduler = Annotated[NoScheduler | ASHAScheduler, Field(discriminator="name")]
-
-
-class Search(Document):
-    """How many trials, proposed by which sampler from which space, stopped early by what."""
-
-    trials: int = Field(ge=1)
-    space: Annotated[Space, Field(min_length=1)]
-    sampler: Sampler = Field(default={"name": "tpe"}, validate_default=True)
-    scheduler: Scheduler = Field(default={"name": "none"}, validate_default=True)
-    seed: int = Field(0, ge=0, description="of the sampler; the trials' seed is the trial file's")
-
-    @model_validator(mode="after")
-    def _conditions_come_first(self) -> Search:
-        paths = list(self.space)
-        for number, (path, domain) in enumerate(self.space.items()):
-            for condition in domain.when:
-                if condition in paths[number:]:
-                    raise ValueError(f"space.{path}: {condition} must stand before it")
-        return self
-
-    @model_validator(mode="after")
-    def _grid_is_countable(self) -> Search:
-        if self.sampler.name == "grid":
-            for path, domain in self.space.items():
-                try:
-                    domain.grid()
-                except ValueError as error:
-                    raise ValueError(f"space.{path}: {error}") from None
-        return self
 
 
 class StudySpec(Document):
@@ -158,6 +37,11 @@ class StudySpec(Document):
     retries: int = Field(2, ge=0, description="how often a trial whose worker died starts again")
     ablation: Ablation | None = None
     search: Search | None = None
+
+    @property
+    def objectives(self) -> list[Objective]:
+        """The objective first; a search may have further ones."""
+        return [self.objective, *(self.search.further_objectives if self.search else ())]
 
     @field_validator("study")
     @classmethod
@@ -181,6 +65,8 @@ class Study:
     source: str
     trial_document: Raw
     baseline: TrialConfig
+    question: str = ""
+    """The comment at the head of the study file."""
 
     def config(self, changes: Changes, what: str) -> TrialConfig:
         """The trial with changes applied; a `SpecError` naming the study file and `what`."""
@@ -192,9 +78,17 @@ def load_study(path: Path) -> Study:
     spec = validated(StudySpec, read_mapping(path), str(path))
     trial_path = _trial_path(path, spec.trial)
     document = changed(read_mapping(trial_path), spec.overrides, f"{path} (overrides)")
-    study = Study(spec, str(path), document, resolve_trial(document, {}, str(trial_path)))
+    baseline = resolve_trial(document, {}, str(trial_path))
+    study = Study(spec, str(path), document, baseline, head_comment(path))
     _check_objective(study)
     return study
+
+
+def head_comment(path: Path) -> str:
+    """The lines of comment that a file begins with, those for editors left out."""
+    lines = itertools.takewhile(lambda line: line.startswith("#"), path.read_text().splitlines())
+    told = (line.removeprefix("#").removeprefix(" ").rstrip() for line in lines)
+    return "\n".join(line for line in told if not line.startswith("yaml-language-server"))
 
 
 def _trial_path(study_path: Path, trial: str) -> Path:
@@ -205,6 +99,10 @@ def _trial_path(study_path: Path, trial: str) -> Path:
 
 def _check_objective(study: Study) -> None:
     problems = objective_problems(study.spec.objective, study.baseline)
+    ablation, metric = study.spec.ablation, study.spec.objective.metric
+    if ablation is not None and ablation.has_streams and metric.endswith("/loss"):
+        message = "summed scores of streams have no loss; compare top1 or mean_class"
+        problems.append(Problem("objective.metric", metric, message))
     if problems:
         raise SpecError(study.source, problems)
 

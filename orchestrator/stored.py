@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from orchestrator.ablation import variants_of
 from orchestrator.engine.config import resolve_trial
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.errors import SkelTuneError
-from orchestrator.engine.files import write_json
+from orchestrator.engine.files import write_json, write_text
+from orchestrator.environment import environment
 from orchestrator.home import Home, StudyFolder
 from orchestrator.planning import current_records
 from orchestrator.records import StudyLog
-from orchestrator.report import Table, ablation_table, leaderboard, variant_rows
+from orchestrator.reports.links import stored_links
+from orchestrator.reports.study import Format, StudyReport
+from orchestrator.results import results_of
 from orchestrator.spec import Study, StudySpec
 
 
@@ -27,7 +30,7 @@ def stored_study(home: Home, name: str) -> Study:
     saved = json.loads(folder.spec.read_text())
     spec = StudySpec.model_validate(saved["spec"])
     baseline = resolve_trial(saved["trial"], {}, saved["source"])
-    return Study(spec, saved["source"], saved["trial"], baseline)
+    return Study(spec, saved["source"], saved["trial"], baseline, saved.get("question", ""))
 
 
 def stored_log(home: Home, name: str) -> StudyLog:
@@ -35,22 +38,37 @@ def stored_log(home: Home, name: str) -> StudyLog:
 
 
 def remember(study: Study, folder: StudyFolder, tracking: dict[str, str]) -> None:
-    """Keep the study, resolved, and where it is tracked beside its log."""
+    """Keep the study, resolved, where it is tracked and what runs it, beside its log."""
     document: Raw = {
         "source": study.source,
+        "question": study.question,
         "spec": study.spec.model_dump(mode="json", by_alias=True),
         "trial": study.trial_document,
+        "environment": environment(),
         **tracking,
     }
     write_json(folder.spec, document)
 
 
-def table_of(study: Study, log: StudyLog) -> Table:
-    """Pure: the study's table from its log."""
-    spec, records = study.spec, current_records(study, log)
-    if spec.ablation is None:
-        return leaderboard(spec.study, records, spec.objective, study.baseline.select_on)
-    names = [variant.name for variant in variants_of(spec.ablation)]
-    rows = variant_rows(records, spec.objective, names)
-    select_on = study.baseline.select_on
-    return ablation_table(spec.study, rows, spec.objective, select_on, spec.ablation.paper)
+def stored_report(study: Study, log: StudyLog, folder: StudyFolder) -> StudyReport:
+    """From the study's log and its saved predictions."""
+    saved = json.loads(folder.spec.read_text())
+    return StudyReport(
+        study,
+        current_records(study, log),
+        results_of(study, log, folder) if study.spec.ablation is not None else None,
+        stored_links(folder),
+        saved.get("environment", {}),
+        log.data,
+    )
+
+
+def write_report(report: StudyReport, folder: StudyFolder) -> tuple[Path, ...]:
+    """The page and the tables into the study's folder; the files written."""
+    texts = {
+        folder.page: report.text(Format.HTML),
+        folder.report: report.text(Format.MARKDOWN),
+    }
+    for file, text in texts.items():
+        write_text(file, text)
+    return tuple(texts)

@@ -1,139 +1,20 @@
-"""A study from its file to its report: run what is missing, remember everything, sum it up."""
+"""A study from its file to its end: nothing starts if something cannot be built."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import subprocess
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from orchestrator.ablation import variants_of
-from orchestrator.checks import check_models, check_space
-from orchestrator.choice import choose
-from orchestrator.cluster import LOCAL, PACKAGE_ROOT, Cluster, cluster
-from orchestrator.engine.config import flattened
-from orchestrator.engine.errors import SkelTuneError
-from orchestrator.engine.files import write_text
-from orchestrator.home import Home, StudyFolder
-from orchestrator.planning import Planner, cells, current_records
-from orchestrator.recorder import Recorder
-from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
-from orchestrator.sampling import Proposals
+from orchestrator.cells import arms_of, check_distinct, study_variants
+from orchestrator.checks import check_models
+from orchestrator.fairness import tuning_plans
+from orchestrator.planning import Planner, current_records, first_cells
+from orchestrator.racing import RaceSource
+from orchestrator.records import Role, StudyLog, TrialRecord
+from orchestrator.results import race_of
+from orchestrator.search_checks import check_search
+from orchestrator.session import Services, Session, open_session
 from orchestrator.sources import CellSource, SearchSource, open_search
-from orchestrator.spec import NoScheduler, Scheduler, Study, StudySpec
-from orchestrator.stored import remember, table_of
-from orchestrator.tracking import MlflowTracker, StudySummary, StudyTags
-from orchestrator.tuning import Job, TrialSource, run_trials
-from orchestrator.view import View
-
-NO_SCHEDULER = NoScheduler(name="none")
-
-
-class StudyBusyError(SkelTuneError):
-    """Another driver runs this study."""
-
-
-@dataclass(frozen=True)
-class Services:
-    """Where a study keeps its things, runs and is shown."""
-
-    home: Home
-    tracking_uri: str
-    view: View
-    cluster: Cluster = LOCAL
-
-
-@dataclass
-class Session:
-    """A study while one driver, and no other, works on it."""
-
-    study: Study
-    services: Services
-    folder: StudyFolder
-    log: StudyLog
-    tracker: MlflowTracker
-    is_stopped: bool = True
-    """Whether something is left to be done: known after `run`."""
-
-    def run(
-        self,
-        source: TrialSource,
-        role: Role,
-        scheduler: Scheduler = NO_SCHEDULER,
-        proposals: Proposals | None = None,
-    ) -> None:
-        """Train on the cluster until the source is dry or the user stops it."""
-        objective, view = self.study.spec.objective, self.services.view
-        recorder = Recorder(
-            self.folder, objective, self.log, self.tracker, view, role, source.total, proposals
-        )
-        recorder.mend()
-        known = current_records(self.study, self.log)
-        try:
-            if source.num_left > 0:
-                with cluster(self.services.cluster, self.study.spec.resources), view:
-                    run_trials(source, recorder, self._job(scheduler), known)
-        except KeyboardInterrupt:
-            view.line("stopping")
-        finally:
-            recorder.interrupt()
-        is_open = any(r.state is State.INTERRUPTED for r in self.log.of_role(role))
-        self.is_stopped = is_open or source.num_left > 0
-
-    def reopen_failed(self, records: Iterable[TrialRecord]) -> None:
-        """Failed trials are tried again: the cause (memory, disk, a node) may be gone."""
-        for record in records:
-            if record.state is State.FAILED:
-                self.log.reopen(record.plan.id)
-
-    def _job(self, scheduler: Scheduler) -> Job:
-        spec = self.study.spec
-        return Job(
-            objective=spec.objective,
-            resources=spec.resources,
-            scheduler=scheduler,
-            retries=spec.retries,
-            max_concurrent=spec.max_concurrent,
-            trials=self.folder.trials,
-            scratch=self.folder.ray,
-            data_root=self.services.home.data,
-            device="cuda" if spec.resources.gpu > 0 else "cpu",
-        )
-
-    def close(self) -> None:
-        """The study's table, on disk and with the study's run, which is closed."""
-        table = table_of(self.study, self.log)
-        write_text(self.folder.report, table.markdown())
-        metrics = summary_metrics(self.study, self.log)
-        summary = StudySummary(table.markdown(), metrics, (self.folder.report,))
-        self.tracker.finish("KILLED" if self.is_stopped else "FINISHED", summary)
-        if self.tracker.late:
-            behind = f"MLflow lacks the last news of {len(self.tracker.late)} trials"
-            self.services.view.line(f"{behind}; the same command brings it up to date")
-
-
-@contextmanager
-def open_session(study: Study, services: Services) -> Iterator[Session]:
-    """Take the study; raises `StudyBusyError` while another driver has it."""
-    folder = services.home.study(study.spec.study)
-    with locked(folder), closing(StudyLog(folder.log).open()) as log:
-        tracker = _tracker(study, services)
-        remember(
-            study,
-            folder,
-            {
-                "tracking_uri": services.tracking_uri,
-                "experiment_id": tracker.experiment_id,
-                "study_run_id": tracker.study_run_id,
-            },
-        )
-        session = Session(study, services, folder, log, tracker)
-        try:
-            yield session
-        finally:
-            session.close()
+from orchestrator.spec import Study
 
 
 @dataclass(frozen=True)
@@ -145,89 +26,50 @@ class Outcome:
 
 
 def run_study(study: Study, services: Services, retry_failed: bool = False) -> Outcome:
-    """Run, or carry on with what is missing. Nothing starts if something cannot be built."""
+    """Run, or carry on with what is missing."""
     planner = Planner(study, services.home.data)
-    search = study.spec.search
-    plans = _checked_cells(study, planner) if search is None else []
-    if search is not None:
-        check_space(study)
-        check_models(study, planner, {"trial": study.baseline})
+    check_study(study, planner, StudyLog(services.home.study(study.spec.study).log))
     with open_session(study, services) as session:
         session.log.use_data(planner.digests)
         if retry_failed:
             session.reopen_failed(current_records(study, session.log))
-        if search is None:
-            session.run(CellSource(plans, session.log), Role.CELL)
+        if study.spec.search is None:
+            _run_ablation(session, planner)
         else:
-            proposals = open_search(study, session.log)
-            source = SearchSource(search, planner, session.log, proposals)
-            session.run(source, Role.SEARCH, search.scheduler, proposals)
+            _run_search(session, planner)
     return Outcome(current_records(study, session.log), session.is_stopped)
 
 
-def _checked_cells(study: Study, planner: Planner) -> list[TrialPlan]:
-    assert study.spec.ablation is not None
-    plans = cells(study, planner)
-    variants = variants_of(study.spec.ablation)
-    configs = {f"variant {v.name}": study.config(v.changes, v.name) for v in variants}
+def check_study(study: Study, planner: Planner, log: StudyLog) -> None:
+    """Raise `SpecError` with everything that could not be run."""
+    if study.spec.search is not None:
+        check_search(study)
+        check_models(study, planner, {"trial": study.baseline})
+        return
+    check_distinct(study, first_cells(study, planner, log))
+    arms = (arm for variant in study_variants(study) for arm in arms_of(study, variant))
+    configs = {f"variant {arm.name}": study.config(arm.changes, arm.name) for arm in arms}
     check_models(study, planner, configs)
-    return plans
 
 
-def summary_metrics(study: Study, log: StudyLog) -> dict[str, float]:
-    """The figures that the study's own run carries, so that studies can be compared."""
-    records = current_records(study, log)
-    metrics = {"trials": float(len(records)), "trial_seconds": sum(r.seconds for r in records)}
-    if (choice := choose(study, log)) is not None:
-        metrics[f"best/{study.spec.objective.metric}"] = choice.value
-    return metrics
+def _run_ablation(session: Session, planner: Planner) -> None:
+    """Tuning, where variants are tuned, comes before the seeds."""
+    study, log = session.study, session.log
+    if tries := tuning_plans(study, planner):
+        session.run(CellSource(tries, log), Role.TUNING)
+        if session.is_stopped:
+            return
+    assert study.spec.ablation is not None
+    if race_of(study.spec.ablation) is not None:
+        session.run(RaceSource(study, planner, log, session.folder), Role.CELL)
+        return
+    plans = [plan for cell in first_cells(study, planner, log) for plan in cell.plans]
+    session.run(CellSource(plans, log), Role.CELL)
 
 
-def _tracker(study: Study, services: Services) -> MlflowTracker:
-    spec = study.spec
-    kind = "ablation" if spec.ablation else "search"
-    params = {"study_file": study.source, "kind": kind, "trial": spec.trial}
-    services.home.root.mkdir(parents=True, exist_ok=True)
-    tags = {"study": spec.study, **git_tags()}
-    about = StudyTags(
-        spec.study, params | flattened(study.baseline.plain()), tags, varied_paths(spec)
-    )
-    return MlflowTracker(services.tracking_uri, services.home.artifacts, about)
-
-
-def varied_paths(spec: StudySpec) -> tuple[str, ...]:
-    """The dotted paths in which the study's trials may differ, seeds apart."""
-    if spec.search is not None:
-        return tuple(spec.search.space)
-    assert spec.ablation is not None
-    changes = [variant.changes for variant in variants_of(spec.ablation)]
-    return tuple(dict.fromkeys(path for change in changes for path in change))
-
-
-def git_tags() -> dict[str, str]:
-    """The commit of the code that runs, unless it is no checkout or git is absent."""
-    command = ["git", "-C", str(PACKAGE_ROOT), "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return {}
-    return {"mlflow.source.git.commit": done.stdout.strip()}
-
-
-@contextmanager
-def locked(folder: StudyFolder) -> Iterator[None]:
-    """An advisory lock that ends with the process, however that ends."""
-    folder.root.mkdir(parents=True, exist_ok=True)
-    with folder.lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            owner = file.read().strip()
-            raise StudyBusyError(
-                f"study {folder.root.name} is being run by process {owner}"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
+def _run_search(session: Session, planner: Planner) -> None:
+    search = session.study.spec.search
+    assert search is not None
+    proposals = open_search(planner, session.log, session.services.home)
+    source = SearchSource(search, planner, session.log, proposals)
+    session.run(source, Role.SEARCH, search.scheduler, proposals)

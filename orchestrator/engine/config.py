@@ -215,6 +215,11 @@ class TrialConfig(Document):
         description="start from the weights of this file (`skeltune weights import`), a path from "
         "the current folder",
     )
+    init_like: ModelSpec | None = Field(
+        None,
+        description="take the initial values of all weights of the same name and shape from this "
+        "model, drawn from the same seed: so a variant starts where its baseline starts",
+    )
     seed: int = Field(0, ge=0, lt=2**31)
     select_on: Literal["val", "test", "none"] = Field(
         "val",
@@ -254,8 +259,11 @@ class TrialConfig(Document):
         return self.model_dump(mode="json")
 
     def digest(self, data_digest: str) -> str:
-        """The trial's identity: 12 hexadecimal digits over configuration, seed and data."""
-        content = self.plain()
+        """The trial's identity: 12 hexadecimal digits over configuration, seed and data.
+
+        Keys that are null do not count, so that a new optional key leaves known trials known.
+        """
+        content = {key: value for key, value in self.plain().items() if value is not None}
         if self.init_weights is not None:
             content["init_weights"] = self.init_weights.sha256
         text = json.dumps([content, data_digest], sort_keys=True)

@@ -16,7 +16,7 @@ from losses import LOSSES
 from losses.margin import MarginLoss
 from models import MODELS
 from models.interface import InputShape, SkeletonModel
-from orchestrator.engine.config import TrialConfig, transform_of
+from orchestrator.engine.config import ComponentSpec, TrialConfig, transform_of
 from orchestrator.engine.files import load_state
 from orchestrator.engine.memory import peak_bytes
 
@@ -49,12 +49,31 @@ def build_model(config: TrialConfig, info: DatasetInfo) -> SkeletonModel:
     A margin loss puts its own classifier in place of the model's linear one. Raises ValueError
     where the options or the loss do not fit.
     """
+    model = _fresh_model(config, config.model, info)
+    if config.init_like is not None:
+        share_init(model, _fresh_model(config, config.init_like, info))
+    return model
+
+
+def _fresh_model(config: TrialConfig, spec: ComponentSpec, info: DatasetInfo) -> SkeletonModel:
     torch.manual_seed(config.seed)
-    model = MODELS[config.model.name](input_shape(config, info), **config.model.args)
+    model = MODELS[spec.name](input_shape(config, info), **spec.args)
     loss = build_classification(config)
     if isinstance(loss, MarginLoss):
         replace_classifiers(model, loss, len(info.classes))
     return model
+
+
+def share_init(model: nn.Module, twin: nn.Module) -> None:
+    """Copy the twin's tensors of equal name and shape.
+
+    Models of one structure draw alike already: where they differ, that is meant (another way of
+    initialisation), so nothing is copied.
+    """
+    own, other = model.state_dict(), twin.state_dict()
+    alike = {k: v for k, v in other.items() if k in own and own[k].shape == v.shape}
+    if len(alike) < max(len(own), len(other)):
+        model.load_state_dict({**own, **alike})
 
 
 def load_init_weights(model: nn.Module, config: TrialConfig) -> None:

@@ -129,6 +129,7 @@ def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) ->
     base_lr = config.optimizer.args["lr"]
     embedding = None
     if (spec := config.loss.embedding) is not None:
+        torch.manual_seed(config.seed)  # the same centres whatever model was drawn before them
         builder = LOSSES["embedding"][spec.name]
         embedding = builder(len(store.info.classes), model.embedding_dim, **spec.args).to(device)
         if centers := list(embedding.parameters()):

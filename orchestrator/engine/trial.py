@@ -108,9 +108,10 @@ def claim(files: TrialFiles, config: TrialConfig) -> None:
 
 
 def _identity(document: Raw) -> Raw:
-    """All but the place of the initial weights."""
-    weights = document["init_weights"]
-    return document | {"init_weights": weights and weights["sha256"]}
+    """All that is said, but of the initial weights not their place."""
+    said = {key: value for key, value in document.items() if value is not None}
+    weights = said.get("init_weights")
+    return said | {"init_weights": weights and weights["sha256"]}
 
 
 def start(state: TrialState, files: TrialFiles) -> None:

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from orchestrator.cli import app
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import TrialFiles, load_predictions
-from orchestrator.fused_trials import find_predictions, predictions_on, read_predictions
+from orchestrator.fused_trials import find_predictions, predictions_on
 from orchestrator.home import Home
+from orchestrator.predictions import read_predictions
 from orchestrator.weights import evaluate_weights
 from tests.engine.trials import make_config, prepare_tiny, train
 

@@ -1,0 +1,192 @@
+"""A study while one driver works on it: its log, its runs in MLflow, its lock."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from orchestrator.cells import arms_of, study_variants
+from orchestrator.choice import choose
+from orchestrator.cluster import LOCAL, Cluster, cluster
+from orchestrator.engine.config import flattened
+from orchestrator.engine.errors import SkelTuneError
+from orchestrator.engine.files import write_json
+from orchestrator.environment import git_commit
+from orchestrator.home import Home, StudyFolder
+from orchestrator.planning import current_records
+from orchestrator.recorder import Recorder
+from orchestrator.records import Role, State, StudyLog, TrialRecord
+from orchestrator.reports.study import Format
+from orchestrator.sampling import Proposals
+from orchestrator.scheduler_spec import NoScheduler, Scheduler
+from orchestrator.spec import Study
+from orchestrator.stored import remember, stored_report, write_report
+from orchestrator.tracking import MlflowTracker, StudySummary, StudyTags
+from orchestrator.tuning import Job, TrialSource, run_trials
+from orchestrator.view import View
+
+NO_SCHEDULER = NoScheduler(name="none")
+
+
+class StudyBusyError(SkelTuneError):
+    """Another driver runs this study."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Where a study keeps its things, runs and is shown."""
+
+    home: Home
+    tracking_uri: str
+    view: View
+    cluster: Cluster = LOCAL
+
+
+@dataclass
+class Session:
+    """A study while one driver, and no other, works on it."""
+
+    study: Study
+    services: Services
+    folder: StudyFolder
+    log: StudyLog
+    tracker: MlflowTracker
+    is_stopped: bool = True
+    """Whether something is left to be done: known after `run`."""
+
+    def run(
+        self,
+        source: TrialSource,
+        role: Role,
+        scheduler: Scheduler = NO_SCHEDULER,
+        proposals: Proposals | None = None,
+    ) -> None:
+        """Train on the cluster until the source is dry or the user stops it."""
+        objective, view = self.study.spec.objective, self.services.view
+        recorder = Recorder(
+            self.folder, objective, self.log, self.tracker, view, role, source.total, proposals
+        )
+        recorder.mend()
+        known = current_records(self.study, self.log)
+        try:
+            if source.num_left > 0:
+                with cluster(self.services.cluster, self.study.spec.resources), view:
+                    run_trials(source, recorder, self._job(scheduler), known)
+        except KeyboardInterrupt:
+            view.line("stopping")
+        finally:
+            recorder.interrupt()
+        is_open = any(r.state is State.INTERRUPTED for r in self.log.of_role(role))
+        self.is_stopped = is_open or source.num_left > 0
+
+    def reopen_failed(self, records: Iterable[TrialRecord]) -> None:
+        """Failed trials are tried again: the cause (memory, disk, a node) may be gone."""
+        for record in records:
+            if record.state is State.FAILED:
+                self.log.reopen(record.plan.id)
+
+    def _job(self, scheduler: Scheduler) -> Job:
+        spec = self.study.spec
+        return Job(
+            objective=spec.objective,
+            resources=spec.resources,
+            scheduler=scheduler,
+            retries=spec.retries,
+            max_concurrent=spec.max_concurrent,
+            trials=self.folder.trials,
+            scratch=self.folder.ray,
+            data_root=self.services.home.data,
+            device="cuda" if spec.resources.gpu > 0 else "cpu",
+        )
+
+    def close(self) -> None:
+        """The study's report, on disk and with the study's run, which is closed."""
+        write_json(self.folder.runs, self.tracker.run_ids)
+        report = stored_report(self.study, self.log, self.folder)
+        files = write_report(report, self.folder)
+        metrics = summary_metrics(self.study, self.log, self.folder)
+        summary = StudySummary(report.text(Format.MARKDOWN), metrics, files)
+        self.tracker.finish("KILLED" if self.is_stopped else "FINISHED", summary)
+        if self.tracker.late:
+            behind = f"MLflow lacks the last news of {len(self.tracker.late)} trials"
+            self.services.view.line(f"{behind}; the same command brings it up to date")
+
+
+@contextmanager
+def open_session(study: Study, services: Services) -> Iterator[Session]:
+    """Take the study; raises `StudyBusyError` while another driver has it."""
+    folder = services.home.study(study.spec.study)
+    with locked(folder), closing(StudyLog(folder.log).open()) as log:
+        tracker = _tracker(study, services)
+        remember(
+            study,
+            folder,
+            {
+                "tracking_uri": services.tracking_uri,
+                "experiment_id": tracker.experiment_id,
+                "study_run_id": tracker.study_run_id,
+            },
+        )
+        session = Session(study, services, folder, log, tracker)
+        try:
+            yield session
+        finally:
+            session.close()
+
+
+def summary_metrics(study: Study, log: StudyLog, folder: StudyFolder) -> dict[str, float]:
+    """The figures that the study's own run carries, so that studies can be compared."""
+    records = current_records(study, log)
+    metrics = {"trials": float(len(records)), "trial_seconds": sum(r.seconds for r in records)}
+    if (choice := choose(study, log, folder)) is not None:
+        metrics[f"best/{study.spec.objective.metric}"] = choice.value
+    return metrics
+
+
+def _tracker(study: Study, services: Services) -> MlflowTracker:
+    spec = study.spec
+    kind = "ablation" if spec.ablation else "search"
+    params = {"study_file": study.source, "kind": kind, "trial": spec.trial}
+    services.home.root.mkdir(parents=True, exist_ok=True)
+    tags = {"study": spec.study, **git_tags()}
+    about = StudyTags(
+        spec.study, params | flattened(study.baseline.plain()), tags, varied_paths(study)
+    )
+    return MlflowTracker(services.tracking_uri, services.home.artifacts, about)
+
+
+def varied_paths(study: Study) -> tuple[str, ...]:
+    """The dotted paths in which the study's trials may differ, seeds apart."""
+    if study.spec.search is not None:
+        return tuple(study.spec.search.space)
+    arms = (arm for variant in study_variants(study) for arm in arms_of(study, variant))
+    paths = dict.fromkeys(path for arm in arms for path in arm.changes)
+    return tuple(path for path in paths if path != "init_like")
+
+
+def git_tags() -> dict[str, str]:
+    """The commit of the code that runs, where it is known."""
+    commit = git_commit()
+    return {"mlflow.source.git.commit": commit} if commit else {}
+
+
+@contextmanager
+def locked(folder: StudyFolder) -> Iterator[None]:
+    """An advisory lock that ends with the process, however that ends."""
+    folder.root.mkdir(parents=True, exist_ok=True)
+    with folder.lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            owner = file.read().strip()
+            raise StudyBusyError(
+                f"study {folder.root.name} is being run by process {owner}"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
