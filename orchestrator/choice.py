@@ -8,7 +8,7 @@ from orchestrator.ablation_spec import Changes
 from orchestrator.home import StudyFolder
 from orchestrator.planning import current_records
 from orchestrator.records import State, StudyLog
-from orchestrator.report import best_variant, ranking
+from orchestrator.reports.ranking import best_variant, ranking
 from orchestrator.results import results_of
 from orchestrator.spec import Objective, Study
 

@@ -9,7 +9,7 @@ from orchestrator.checks import check_models
 from orchestrator.home import Home
 from orchestrator.planning import Planner, first_cells
 from orchestrator.records import StudyLog
-from orchestrator.report import Table
+from orchestrator.reports.table import Table
 from orchestrator.search_preview import search_preview
 from orchestrator.spec import Study
 

@@ -12,7 +12,7 @@ from orchestrator.objective import Objective
 from orchestrator.planning import Planner, current_records
 from orchestrator.point_lists import allowed_share
 from orchestrator.records import StudyLog, read_events
-from orchestrator.report import Table
+from orchestrator.reports.table import Table
 from orchestrator.search_checks import check_search
 from orchestrator.search_spec import Search, Stop
 from orchestrator.spec import Study

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +65,8 @@ class Study:
     source: str
     trial_document: Raw
     baseline: TrialConfig
+    question: str = ""
+    """The comment at the head of the study file."""
 
     def config(self, changes: Changes, what: str) -> TrialConfig:
         """The trial with changes applied; a `SpecError` naming the study file and `what`."""
@@ -75,9 +78,17 @@ def load_study(path: Path) -> Study:
     spec = validated(StudySpec, read_mapping(path), str(path))
     trial_path = _trial_path(path, spec.trial)
     document = changed(read_mapping(trial_path), spec.overrides, f"{path} (overrides)")
-    study = Study(spec, str(path), document, resolve_trial(document, {}, str(trial_path)))
+    baseline = resolve_trial(document, {}, str(trial_path))
+    study = Study(spec, str(path), document, baseline, head_comment(path))
     _check_objective(study)
     return study
+
+
+def head_comment(path: Path) -> str:
+    """The lines of comment that a file begins with, those for editors left out."""
+    lines = itertools.takewhile(lambda line: line.startswith("#"), path.read_text().splitlines())
+    told = (line.removeprefix("#").removeprefix(" ").rstrip() for line in lines)
+    return "\n".join(line for line in told if not line.startswith("yaml-language-server"))
 
 
 def _trial_path(study_path: Path, trial: str) -> Path:

@@ -138,7 +138,7 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
         ("mlflow", {"tracking", "registry"}),
         ("matplotlib", {"pictures", "clip_pictures"}),
         ("platformdirs", {"home"}),
-        ("typer", {"cli", "cli_data", "cli_fuse", "cli_models"}),
+        ("typer", {"cli", "cli_data", "cli_fuse", "cli_models", "cli_report"}),
     ],
 )
 def test_a_vendor_has_one_door(vendor, doors):
@@ -187,7 +187,7 @@ def test_a_vendor_has_one_door(vendor, doors):
         ("stopping", {"scheduler_spec"}),
         ("stop_rules", {"objective", "records", "search_spec"}),
         ("objective", {"engine.config", "records"}),
-        ("view", {"records", "report", "spec"}),
+        ("view", {"records", "reports.table", "spec"}),
         ("ablation_spec", {"engine.config", "space"}),
         (
             "search_spec",
@@ -229,7 +229,7 @@ def test_tuning_does_not_know_what_a_study_records_where():
     assert imported.isdisjoint({f"orchestrator.{name}" for name in above})
 
 
-@pytest.mark.parametrize("module", ["cli", "cli_data", "cli_fuse", "cli_models"])
+@pytest.mark.parametrize("module", ["cli", "cli_data", "cli_fuse", "cli_models", "cli_report"])
 def test_the_command_line_starts_without_vendors_and_without_the_orchestrator(module):
     found = imports_of(CHECKOUT / f"orchestrator/{module}.py")
     at_start = {i.module for i in found if i.when == "module"}

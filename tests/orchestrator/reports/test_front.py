@@ -1,5 +1,5 @@
 from orchestrator.records import State
-from orchestrator.search_report import search_table
+from orchestrator.reports.front import front_table
 from orchestrator.spec import StudySpec
 from tests.orchestrator.made_up import make_plan, make_record
 
@@ -23,18 +23,12 @@ def test_with_several_objectives_the_front_comes_first_with_all_its_figures():
     ]
     spec = spec_of(further_objectives=[{"metric": "macs", "mode": "min"}])
 
-    table = search_table(spec, records, "val")
+    table = front_table(spec, records, "val")
 
     assert table.columns[:4] == ("front", "trial", "val/top1", "macs")
-    assert [row[:4] for row in table.rows] == [
+    assert [(row[0], row[1].text, *row[2:4]) for row in table.rows] == [
         ("*", "good", "90", "50,000"),
         ("*", "cheap", "50", "10,000"),
         ("", "worse", "60", "99,000"),
         ("", "stopped", "95", "-"),
     ]
-
-
-def test_with_one_objective_there_is_no_front():
-    table = search_table(spec_of(), [trial("a", 60, 1)], "val")
-
-    assert "front" not in table.columns

@@ -1,4 +1,4 @@
-"""The table of a search: a leaderboard; with several objectives the Pareto front comes first."""
+"""The table of a search with several objectives: its Pareto front comes first."""
 
 from __future__ import annotations
 
@@ -7,30 +7,25 @@ from typing import Any
 
 from orchestrator.objective import Objective, pareto_front, values_of
 from orchestrator.records import State, TrialRecord
-from orchestrator.report import Table, leaderboard, ranking
+from orchestrator.reports.foot import split_note
+from orchestrator.reports.leaderboard import counted, named
+from orchestrator.reports.links import RunLinks
+from orchestrator.reports.ranking import ranking
+from orchestrator.reports.table import Table
 from orchestrator.spec import StudySpec
 
-
-def search_table(spec: StudySpec, records: Sequence[TrialRecord], select_on: str) -> Table:
-    table = leaderboard(spec.study, records, spec.objective, select_on)
-    if len(spec.objectives) == 1:
-        return table
-    notes = (
-        *table.notes,
-        "Front: no other trial is better in one objective without being worse in another. "
-        "All figures are those of the epoch that is best by the first objective.",
-    )
-    return _front_table(table.title, records, spec.objectives, notes)
+_NO_LINKS = RunLinks()
 
 
-def _front_table(
-    title: str,
+def front_table(
+    spec: StudySpec,
     records: Sequence[TrialRecord],
-    objectives: Sequence[Objective],
-    notes: tuple[str, ...],
+    select_on: str,
     top: int = 10,
+    links: RunLinks = _NO_LINKS,
 ) -> Table:
     """The whole front, however long; of the others the best by the first objective."""
+    objectives = spec.objectives
     front = {record.plan.id for record in pareto_front(records, objectives)}
     ranked = ranking(records, objectives[0])
     on_front = [record for record in ranked if record.plan.id in front]
@@ -41,7 +36,7 @@ def _front_table(
     rows = tuple(
         (
             "*" if record.plan.id in front else "",
-            record.plan.name,
+            named(record, links),
             *_figures(record, objectives),
             str(len(record.epochs)),
             record.state.value,
@@ -49,7 +44,13 @@ def _front_table(
         )
         for record in shown
     )
-    return Table(title, columns, rows, notes)
+    notes = (
+        counted(ranked),
+        *split_note(select_on),
+        "Front: no other trial is better in one objective without being worse in another. "
+        "All figures are those of the epoch that is best by the first objective.",
+    )
+    return Table(f"Study {spec.study}", columns, rows, notes)
 
 
 def _figures(record: TrialRecord, objectives: Sequence[Objective]) -> list[str]:
