@@ -7,6 +7,7 @@ goes on as it would have gone on.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -146,10 +147,10 @@ class Proposals:
         return int(sequence.generate_state(1)[0])
 
     def _untried_point(self) -> Params | None:
-        """The first of the points to try first that no trial agrees with."""
-        return next(
-            (p for p in self._first if not any(p.items() <= t.items() for t in self._tried)), None
-        )
+        """The first of the points to try first that no trial agrees with, here or elsewhere."""
+        known = [*self._tried, *self.learnt]
+        is_new = (not any(p.items() <= tried.items() for tried in known) for p in self._first)
+        return next(itertools.compress(self._first, is_new), None)
 
     def _evolved(self, sampler: CMAESSampler, seed: int) -> Params:
         """The next point by CMA-ES."""

@@ -54,7 +54,7 @@ def _row(search: Search, path: str) -> tuple[str, ...]:
 def _aims(objectives: Sequence[Objective], stop: Stop) -> Iterator[str]:
     if len(objectives) > 1:
         yield "Objectives: " + ", ".join(f"{o.metric} ({o.mode})" for o in objectives) + "."
-    limits = [f"{stop.hours:g} hours"] if stop.hours is not None else []
+    limits = [f"{stop.hours:g} h"] if stop.hours is not None else []
     if stop.patience is not None:
         limits.append(f"{stop.patience} trials without progress")
     if limits:

@@ -113,6 +113,14 @@ def test_what_earlier_studies_know_changes_what_is_proposed_but_is_no_trial(samp
     assert warm.learnt == [params for params, _ in earlier]
 
 
+def test_a_point_that_an_earlier_study_has_trained_is_not_tried_first():
+    points = [{"optimizer.lr": 0.3}, {"optimizer.lr": 0.2}]
+    proposals = proposals_of(space={"optimizer.lr": NUMBERS["optimizer.lr"]}, points=points)
+    proposals.learn([({"optimizer.lr": 0.3}, [90.0])])
+
+    assert proposals.ask(0, 0)[1] == {"optimizer.lr": 0.2}
+
+
 SMALL = {"name": "nsga2", "population": 4}
 SEVERAL = [SMALL, {"name": "tpe", "startup_trials": 4}, {"name": "gp", "startup_trials": 4}]
 

@@ -52,7 +52,7 @@ def test_what_is_looked_for_and_when_it_ends_is_told(notes_of):
     told = notes_of(stop={"hours": 2, "patience": 9}, further_objectives=further)
 
     assert "Objectives: val/top1 (max), macs (min)." in told
-    assert "Ends early after 2 hours or 9 trials without progress." in told
+    assert "Ends early after 2 h or 9 trials without progress." in told
 
 
 def test_a_search_that_has_had_enough_says_why(notes_of, study_of, data_root: Path):
