@@ -230,6 +230,13 @@ class TrialConfig(Document):
     monitor: Literal["top1", "mean_class", "loss"] = Field(
         "top1", description="the figure of the evaluated split that picks the best epoch"
     )
+    robust_noise: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="after training, evaluate the best weights once more on clips that have lost "
+        "this share of what data.noise_granularity says: val/robust_top1 and so on",
+    )
 
     @field_validator("data")
     @classmethod
