@@ -11,12 +11,12 @@ from torch import Tensor, nn, optim
 
 from data.batches import ClipBatches
 from data.store import ArrayStore
-from losses import LOSSES
 from losses.margin import MarginLoss
 from models.interface import ModelOutput, SkeletonModel
 from orchestrator.engine.config import TrialConfig, transform_of
 from orchestrator.engine.network import (
     build_classification,
+    build_embedding_loss,
     build_model,
     input_shape,
     summarize,
@@ -127,11 +127,9 @@ def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) ->
     groups = parameter_groups(model, classification)
     optimizers = [OPTIMIZERS[config.optimizer.name](groups, **config.optimizer.args)]
     base_lr = config.optimizer.args["lr"]
-    embedding = None
-    if (spec := config.loss.embedding) is not None:
-        torch.manual_seed(config.seed)  # the same centres whatever model was drawn before them
-        builder = LOSSES["embedding"][spec.name]
-        embedding = builder(len(store.info.classes), model.embedding_dim, **spec.args).to(device)
+    embedding = build_embedding_loss(config, len(store.info.classes), model.embedding_dim)
+    if embedding is not None:
+        embedding.to(device)
         if centers := list(embedding.parameters()):
             optimizers.append(optim.SGD(centers, lr=config.loss.center_lr or base_lr))
     return TrialState(
