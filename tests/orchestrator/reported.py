@@ -16,7 +16,11 @@ from orchestrator.engine.config import TrialConfig
 
 TABLES = Path(__file__).resolve().parents[3] / "shared" / "specs" / "paper_tables"
 SOURCE = re.compile(r"(?P<paper>\S+) \(arXiv [\d.]+\), table (?P<number>\w+)")
-FILES = {"MDR-GCN": ("mdrgcn", ""), "DualHead-Net": ("dualhead", "T"), "SLnL-rFA": ("slnl", "table")}
+FILES = {
+    "MDR-GCN": ("mdrgcn", ""),
+    "DualHead-Net": ("dualhead", "T"),
+    "SLnL-rFA": ("slnl", "table"),
+}
 NETWORKS = {
     "agcn": "2S-AGCN",
     "ctrgcn": "CTR-GCN",

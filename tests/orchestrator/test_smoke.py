@@ -45,9 +45,12 @@ def test_no_variant_makes_a_study_in_small_larger(study_of):
 
 
 def test_of_several_settings_the_first_is_tried_and_of_a_design_its_first_cells(study_of):
-    components = {"cvsta": {"off": {"model.cvsta": False}}, "rdl": {"off": {"loss.embedding": None}}}
-    settings = {"clean": {}, "noisy": {"data.noise": 0.1}}
-    ablation = {"components": components, "design": "factorial", "settings": settings}
+    no_cvsta, no_loss = {"model.cvsta": False}, {"loss.embedding": None}
+    ablation = {
+        "components": {"cvsta": {"off": no_cvsta}, "rdl": {"off": no_loss}},
+        "design": "factorial",
+        "settings": {"clean": {}, "noisy": {"data.noise": 0.1}},
+    }
 
     small = in_small(study_of(ablation=ablation))
 
@@ -85,9 +88,7 @@ def test_a_home_to_throw_away_has_the_data_and_leaves_nothing(tmp_path: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ON_NW_UCLA, ids=named)
-def test_the_first_cells_of_a_committed_study_train(
-    path: Path, nw_ucla_root: Path, tmp_path: Path
-):
+def test_the_first_cells_of_a_committed_study_train(path: Path, nw_ucla_root: Path, tmp_path: Path):
     plans = plans_of(in_small(load_study(path)), nw_ucla_root, tmp_path)
 
     results = [train(plan, tmp_path, nw_ucla_root) for plan in plans]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.ablation import Variant
-from orchestrator.cells import Cell, cells_of, check_distinct, study_variants
+from orchestrator.cells import Cell, arms_of, cells_of, check_distinct, study_variants
 from orchestrator.engine.errors import SpecError
 from orchestrator.planning import Remembered
 from orchestrator.spec import Study, load_study
@@ -25,14 +25,6 @@ def named(path: Path) -> str:
 
 
 @cache
-def head_of(path: Path) -> list[str]:
-    """The comment lines at the top, that for editors left out."""
-    lines = path.read_text().splitlines()
-    head = lines[: next(i for i, line in enumerate(lines) if not line.startswith("#"))]
-    return [line.removeprefix("#").strip() for line in head if "yaml-language-server" not in line]
-
-
-@cache
 def cells_of_one_seed(path: Path) -> list[Cell]:
     study = LOADED[path]
     seeds, variants = study.spec.ablation.first_seeds[:1], study_variants(study)
@@ -42,22 +34,23 @@ def cells_of_one_seed(path: Path) -> list[Cell]:
 def datasets_of(path: Path) -> set[str]:
     study = LOADED[path]
     variants = study_variants(study) if study.spec.ablation is not None else []
-    configs = [study.baseline, *(study.config(v.changes, v.name) for v in variants)]
+    arms = (arm for variant in variants for arm in arms_of(study, variant))
+    configs = [study.baseline, *(study.config(arm.changes, arm.name) for arm in arms)]
     return {config.data.name for config in configs}
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=named)
 def test_the_head_of_a_study_says_what_is_asked_and_how_to_run_it(path: Path):
-    head = head_of(path)
+    head = LOADED[path].question
 
-    assert "?" in " ".join(head)
-    assert any(line.startswith("Cost:") for line in head)
-    assert any(f"Run:    skeltune run search_spaces/studies/{path.name}" in line for line in head)
+    assert "?" in head.partition("Cost:   ")[0]
+    assert "\nCost:   " in head
+    assert f"\nRun:    skeltune run search_spaces/studies/{path.name}" in head
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=named)
 def test_the_head_of_a_study_says_how_its_data_are_prepared(path: Path):
-    prepared = set(re.findall(r"skeltune data prepare (\w+)", " ".join(head_of(path))))
+    prepared = set(re.findall(r"skeltune data prepare (\w+)", LOADED[path].question))
 
     assert prepared == datasets_of(path) - NOT_PREPARED
 
@@ -73,18 +66,17 @@ def test_the_variants_of_a_study_resolve_to_trainings_of_their_own(path: Path):
 @pytest.mark.parametrize("path", ABLATIONS, ids=named)
 def test_the_head_of_an_ablation_counts_its_trainings(path: Path):
     ids = {plan.id for cell in cells_of_one_seed(path) for plan in cell.plans}
+
     number = len(ids) * len(LOADED[path].spec.ablation.first_seeds)
 
-    (cost,) = (line for line in head_of(path) if line.startswith("Cost:"))
-
-    assert cost.removeprefix("Cost:").split()[:2] == [str(number), "trainings"]
+    assert f"Cost:   {number} trainings of " in LOADED[path].question
 
 
 @pytest.mark.parametrize("path", WITH_PAPER, ids=named)
 def test_a_replay_selects_on_test_and_its_sibling_on_val(path: Path):
-    study, head = LOADED[path], " ".join(head_of(path))
+    study = LOADED[path]
 
-    is_replay = "A replay: epochs are selected on test" in head
+    is_replay = "\nA replay: epochs are selected on test" in study.question
 
     assert study.baseline.select_on == ("test" if is_replay else "val")
 
