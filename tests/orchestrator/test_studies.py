@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.ablation import Variant
+from orchestrator.ablation import Variant, variants_of
+from orchestrator.ablation_spec import Ablation
 from orchestrator.cells import Cell, arms_of, cells_of, check_distinct, study_variants
+from orchestrator.engine.documents import parse_yaml
 from orchestrator.engine.errors import SpecError
 from orchestrator.planning import Remembered
-from orchestrator.spec import Study, load_study
+from orchestrator.spec import Study, StudySpec, load_study
 from tests.orchestrator.reported import TABLES, facts_of, figures
 
-STUDIES = sorted((Path(__file__).resolve().parents[2] / "search_spaces" / "studies").glob("*.yaml"))
+CHECKOUT = Path(__file__).resolve().parents[2]
+STUDIES = sorted((CHECKOUT / "search_spaces" / "studies").glob("*.yaml"))
+PAGE = CHECKOUT / "docs" / "studies.md"
 LOADED = {path: load_study(path) for path in STUDIES}
 ABLATIONS = [path for path, study in LOADED.items() if study.spec.ablation is not None]
 WITH_PAPER = [path for path in ABLATIONS if LOADED[path].spec.ablation.paper is not None]
@@ -104,3 +108,31 @@ def test_a_reported_row_that_no_variant_has_is_refused_with_the_known_ones(study
 
     with pytest.raises(SpecError, match=r"rows\.wide.*is no variant; known: baseline, small"):
         study_variants(study)
+
+
+@cache
+def examples() -> list[dict]:
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    return [parse_yaml(block, str(PAGE)) for block in blocks]
+
+
+def test_the_page_has_a_study_of_ten_lines_that_is_one():
+    study = StudySpec.model_validate(examples()[0])
+
+    assert study.ablation is not None
+
+
+@pytest.mark.parametrize("number", range(1, len(examples())))
+def test_every_example_of_the_page_is_an_ablation(number: int):
+    ablation = Ablation.model_validate(examples()[number])
+
+    assert len(variants_of(ablation, {})) >= 2
+
+
+def test_the_page_has_every_key_of_an_ablation_and_every_study_of_a_paper():
+    page = PAGE.read_text()
+
+    keys = [key for key in Ablation.model_fields if f"`{key}`" not in page]
+    files = [path.stem for path in WITH_PAPER if f"`{path.stem}`" not in page]
+
+    assert (keys, files) == ([], [])
