@@ -101,6 +101,9 @@ def run(
     plan: Annotated[
         str | None, typer.Option("--plan", help="only if the study still has this plan")
     ] = None,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="first cells alone, one epoch on a few clips; keep none")
+    ] = False,
 ) -> None:
     """Run a study, or carry on with what is missing."""
     from orchestrator.choice import choose
@@ -112,6 +115,8 @@ def run(
 
     study = _with_resources(load_study(study_file), cpu, gpu)
     services = _services(study.spec.objective, address, tracking_uri, num_cpus)
+    if smoke:
+        raise typer.Exit(_try_out(study, services))
     outcome = run_study(study, services, retry_failed, plan)
     console, log = _console(), stored_log(services.home, study.spec.study)
     folder = services.home.study(study.spec.study)
@@ -286,6 +291,21 @@ def _services(
     home = _home()
     uri = home.tracking_uri(tracking_uri)
     return Services(home, uri, View(_console(), objective), Cluster(address, num_cpus))
+
+
+def _try_out(study: Study, services: Services) -> int:
+    """The exit code."""
+    from orchestrator.records import State
+    from orchestrator.smoke import try_out
+
+    outcome, console = try_out(study, services), _console()
+    if outcome.is_stopped:
+        return EXIT_INTERRUPTED
+    if any(record.state is not State.COMPLETE for record in outcome.records):
+        console.print("\nThe study does not work here.")
+        return EXIT_FAILED
+    console.print(f"\nThe study works here: {len(outcome.records)} trainings in small, none kept.")
+    return 0
 
 
 def _with_resources(study: Study, cpu: float | None, gpu: float | None) -> Study:
