@@ -61,7 +61,7 @@ def plan(study_file: StudyFile) -> None:
     home = _home()
     study = load_study(study_file)
     log = StudyLog(home.study(study.spec.study).log)
-    show_table(_console(), preview(study, Planner(study, home.data), log))
+    show_table(_console(), preview(study, Planner(study, home.data), log, home))
 
 
 @app.command()

@@ -21,7 +21,7 @@ from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialRecord
 from orchestrator.reports.study import Format
 from orchestrator.sampling import Proposals
-from orchestrator.search_spec import NoScheduler, Scheduler
+from orchestrator.scheduler_spec import NoScheduler, Scheduler
 from orchestrator.spec import Study
 from orchestrator.stored import remember, stored_report, write_report
 from orchestrator.tracking import MlflowTracker, StudySummary, StudyTags

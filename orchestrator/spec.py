@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,16 +12,10 @@ from orchestrator.ablation_spec import Ablation, Changes
 from orchestrator.engine.config import Document, TrialConfig, resolve_trial
 from orchestrator.engine.documents import Raw, changed, read_mapping, validated
 from orchestrator.engine.errors import Problem, SpecError
+from orchestrator.objective import Objective as Objective
 from orchestrator.search_spec import Search
 
 SINGLE_TRIALS = "single_trials"
-
-
-class Objective(Document):
-    """What is optimised, and compared between variants, at each trial's best epoch."""
-
-    metric: str
-    mode: Literal["min", "max"] = "max"
 
 
 class Resources(Document):
@@ -44,6 +37,11 @@ class StudySpec(Document):
     retries: int = Field(2, ge=0, description="how often a trial whose worker died starts again")
     ablation: Ablation | None = None
     search: Search | None = None
+
+    @property
+    def objectives(self) -> list[Objective]:
+        """The objective first; a search may have further ones."""
+        return [self.objective, *(self.search.further_objectives if self.search else ())]
 
     @field_validator("study")
     @classmethod
@@ -101,6 +99,10 @@ def _trial_path(study_path: Path, trial: str) -> Path:
 
 def _check_objective(study: Study) -> None:
     problems = objective_problems(study.spec.objective, study.baseline)
+    ablation, metric = study.spec.ablation, study.spec.objective.metric
+    if ablation is not None and ablation.has_streams and metric.endswith("/loss"):
+        message = "summed scores of streams have no loss; compare top1 or mean_class"
+        problems.append(Problem("objective.metric", metric, message))
     if problems:
         raise SpecError(study.source, problems)
 

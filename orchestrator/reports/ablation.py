@@ -19,13 +19,12 @@ from orchestrator.reports.ranking import num_seeds
 from orchestrator.reports.table import Entry, Link, Table
 from orchestrator.reports.wording import (
     Scale,
-    bounds,
     last_line,
     millions,
     thousands,
     verdict_on_levels,
 )
-from orchestrator.results import AblationResults, CellResult, VariantResult, race_of
+from orchestrator.results import AblationResults, CellResult, VariantResult, margin_of, race_of
 from orchestrator.stats.best import contenders
 
 
@@ -129,7 +128,7 @@ def _judged(results: AblationResults, row: VariantResult) -> tuple[Entry, str]:
         return Entry(), ""
     scale = _scale(results)
     marks = (BELOW_ONE_CLIP,) if row.judgement.effect.is_below_resolution else ()
-    margin = scale.amount(results.ablation.margin)
+    margin = scale.amount(margin_of(results.study))
     words = verdict_on_levels(row.judgement, row.variant.levels, margin)
     return Entry(scale.difference(row.judgement), marks=marks), words
 
@@ -158,7 +157,7 @@ def _doubts(row: VariantResult, reported: float) -> Iterator[str]:
     resolution = judgement.effect.resolution
     if resolution is not None and abs(reported) < resolution * (1 - 1e-9):
         yield BELOW_ONE_CLIP
-    interval = bounds(judgement)
+    interval = judgement.interval
     if interval is not None and abs(reported) < (interval[1] - interval[0]) / 2:
         yield BELOW_OUR_INTERVAL
 

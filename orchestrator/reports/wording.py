@@ -32,8 +32,10 @@ class Scale:
     def signed(self, value: float) -> str:
         return f"{value:+.{self.decimals}f}"
 
-    def amount(self, value: float) -> str:
-        """`1 point`, `0.23 points`; a bare number of a loss."""
+    def amount(self, value: float | None) -> str:
+        """`1 point`, `0.23 points`; a bare number of a loss; nothing of None."""
+        if value is None:
+            return ""
         told = f"{round(value, self.decimals):g}"
         if not self.is_points:
             return told
@@ -48,17 +50,10 @@ class Scale:
 
     def difference(self, judgement: Judgement) -> str:
         """`-1.16 [-2.10, -0.22]`; without the interval where there is none."""
-        estimate, interval = self.signed(judgement.effect.estimate), bounds(judgement)
+        estimate, interval = self.signed(judgement.effect.estimate), judgement.interval
         if interval is None:
             return estimate
         return f"{estimate} [{', '.join(map(self.signed, interval))}]"
-
-
-def bounds(judgement: Judgement) -> tuple[float, float] | None:
-    """The interval of its effect, where there is one."""
-    if judgement.low is None or judgement.high is None:
-        return None
-    return judgement.low, judgement.high
 
 
 def verdict_on_levels(judgement: Judgement, levels: dict[str, str], margin: str) -> str:
@@ -92,7 +87,7 @@ def _still_open(judgement: Judgement) -> str:
     if judgement.more_seeds is not None:
         more = counted(judgement.more_seeds, "more seed")
         return f"inconclusive: about {more} needed"
-    if bounds(judgement) is None:
+    if judgement.interval is None:
         one = judgement.effect.num_seeds == 1
         return f"inconclusive: {'one seed shows' if one else 'the seeds show'} no spread"
     return "inconclusive"

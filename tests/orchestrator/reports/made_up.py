@@ -15,6 +15,7 @@ from orchestrator.results import (
     CellResult,
     Factors,
     VariantResult,
+    margin_of,
     race_of,
     sample_of,
 )
@@ -47,7 +48,8 @@ def results_with(
     study: Study, hits: Hits, factors: tuple[Factors, ...] = (), error: str = "Boom\nOut of memory"
 ) -> AblationResults:
     """Judged as a study is; variants that are not named have not been run."""
-    rows = [_row(study, variant, hits.get(variant.name, []), error) for variant in _variants(study)]
+    variants = study_variants(study)
+    rows = [_row(study, variant, hits.get(variant.name, []), error) for variant in variants]
     samples = {row.variant.name: row.sample for row in rows}
     effects = {}
     for row in rows:
@@ -55,16 +57,10 @@ def results_with(
         if row.sample is not None and baseline is not None and not row.variant.is_baseline:
             effects[row.variant.name] = contrast([(1.0, row.sample), (-1.0, baseline)])
     ablation, mode = study.spec.ablation, study.spec.objective.mode
-    judged = judge(list(effects.values()), ablation.margin, mode=mode, race=race_of(ablation))
+    judged = judge(list(effects.values()), margin_of(study), mode=mode, race=race_of(ablation))
     by_name = dict(zip(effects, judged, strict=True))
-    rows = [
-        VariantResult(r.variant, r.cells, r.sample, by_name.get(r.variant.name)) for r in rows
-    ]
+    rows = [VariantResult(r.variant, r.cells, r.sample, by_name.get(r.variant.name)) for r in rows]
     return AblationResults(study, tuple(rows), factors)
-
-
-def _variants(study: Study) -> list[Variant]:
-    return study_variants(study)
 
 
 def _row(study: Study, variant: Variant, hits: Any, error: str) -> VariantResult:
