@@ -14,7 +14,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from orchestrator.records import State, TrialRecord
-from orchestrator.reports.table import Align, Entry, Table
+from orchestrator.reports.table import Entry, Table
 from orchestrator.spec import Objective
 
 _REFRESH_SECONDS = 0.5
@@ -116,8 +116,7 @@ def plain_console() -> Console:
 def show_table(console: Console, table: Table) -> None:
     rich_table = RichTable(title=table.title, title_justify="left", title_style="bold")
     for column, align in zip(table.columns, table.alignments, strict=True):
-        is_number = align is Align.RIGHT
-        rich_table.add_column(column, justify=align.value, overflow="fold", no_wrap=is_number)
+        rich_table.add_column(column, justify=align.value, overflow="fold")
     for heading, entries in table.entries():
         if heading is not None:
             rich_table.add_section()
