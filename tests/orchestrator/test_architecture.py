@@ -238,7 +238,16 @@ def test_no_module_of_the_orchestrator_imports_the_command_line():
 def test_tuning_does_not_know_what_a_study_records_where():
     imported = ours(CHECKOUT / "orchestrator" / "tuning.py")
 
-    above = {"study", "tracking", "registry", "recorder", "reports.study", "view", "home", "sampling"}
+    above = {
+        "study",
+        "tracking",
+        "registry",
+        "recorder",
+        "reports.study",
+        "view",
+        "home",
+        "sampling",
+    }
     assert imported.isdisjoint({f"orchestrator.{name}" for name in above})
 
 
