@@ -146,6 +146,9 @@ def test_figures_on_other_data_are_not_to_be_compared(results_of, dataset, is_ot
     assert any("data sets differ" in note for note in table.notes) is is_other
 
 
+ON_TEST = {"overrides": {"select_on": "test"}, "objective": {"metric": "test/top1"}}
+
+
 @pytest.mark.parametrize(
     ("content", "ablation", "note"),
     [
