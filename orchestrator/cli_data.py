@@ -139,7 +139,7 @@ def data_show(
 ) -> None:
     """Draw the skeletons of a clip: moving, or some frames side by side."""
     from data.preparation import ensure_store
-    from orchestrator.clip_pictures import draw_clip, find_clip
+    from orchestrator.pictures.clips import draw_clip, find_clip
 
     store = ensure_store(name, _root())
     number = find_clip(store, clip)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +13,7 @@ from orchestrator.sampler_spec import GridSampler, QuasiRandomSampler
 from orchestrator.search_spec import Search
 from orchestrator.space import Params, point_at
 
-_DRAWS = 10_000
+_DRAWS = 1000
 
 
 def listed_points(search: Search, fixed: Mapping[str, Any]) -> Iterator[Params] | None:
@@ -25,16 +27,20 @@ def listed_points(search: Search, fixed: Mapping[str, Any]) -> Iterator[Params] 
 
 
 def _quasi_random(search: Search, fixed: Mapping[str, Any], sequence: str) -> Iterator[Params]:
-    """Ends after many draws in a row that the search does not allow."""
+    """Ends after many draws in a row that are not allowed, or that came before."""
     kind = qmc.Sobol if sequence == "sobol" else qmc.Halton
     engine = kind(d=len(search.space), scramble=True, rng=search.seed)
-    misses = 0
-    while misses < _DRAWS:
+    seen: set[str] = set()
+    last_new = 0
+    for number in itertools.count():
         point = point_at(search.space, engine.random(1)[0].tolist(), fixed)
-        is_allowed = search.allows(point, fixed)
-        misses = 0 if is_allowed else misses + 1
-        if is_allowed:
+        key = json.dumps(point)
+        if key not in seen and search.allows(point, fixed):
+            last_new = number
+            seen.add(key)
             yield point
+        elif number - last_new >= _DRAWS:
+            return
 
 
 def allowed_share(search: Search, fixed: Mapping[str, Any], draws: int = 1024) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.files import TrialFiles
 from orchestrator.home import StudyFolder
-from orchestrator.pictures import draw_confusion
+from orchestrator.pictures.confusion import draw_confusion
 from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
 from orchestrator.sampling import Proposals
 from orchestrator.spec import Objective

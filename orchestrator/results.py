@@ -91,6 +91,10 @@ class AblationResults:
         return self.study.spec.ablation
 
     @property
+    def margin(self) -> float | None:
+        return margin_of(self.study)
+
+    @property
     def settings(self) -> list[str]:
         return list(self.ablation.settings) or [""]
 

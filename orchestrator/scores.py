@@ -40,7 +40,7 @@ def cell_score(
     done = [record for record in records if record is not None and record.state is State.COMPLETE]
     if len(done) < len(records):
         return None
-    fused = _fused(done, weights, trials)
+    fused = fused_scores(done, weights, trials)
     parts = None if fused is None else parts_of(fused, objective.metric)
     value = done[0].best(objective.metric, objective.mode) if len(done) == 1 else None
     if fused is not None and parts is not None and _agrees(parts, value):
@@ -52,7 +52,7 @@ def _agrees(parts: Floats, value: float | None) -> bool:
     return value is None or abs(float(parts.mean()) - value) <= _ROUNDING
 
 
-def _fused(
+def fused_scores(
     records: Sequence[TrialRecord], weights: Sequence[float], trials: Path
 ) -> Predictions | None:
     """The first stream's clips with the weighted sum of all scores; None if a file is gone."""

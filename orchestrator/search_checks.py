@@ -42,12 +42,10 @@ def _trial_problems(study: Study, changes: Changes) -> Iterator[Problem]:
 
 
 def _constraints(study: Study) -> Iterator[Problem]:
-    """Constraints that say nothing, and paths that are no numbers of the trial."""
+    """Paths that the trial does not have, or that are no numbers."""
     search, fixed = _parts(study)
     for number, constraint in enumerate(search.constraints):
         at = f"search.constraints.{number}"
-        if not constraint.paths:
-            yield Problem(at, str(constraint), "names no path, so it says nothing")
         for path in constraint.paths:
             if path not in search.space and path not in fixed:
                 yield Problem(at, path, "is neither searched nor a path of the trial")

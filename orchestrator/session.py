@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from orchestrator.cells import study_variants
+from orchestrator.cells import arms_of, study_variants
 from orchestrator.choice import choose
 from orchestrator.cluster import LOCAL, Cluster, cluster
 from orchestrator.engine.config import flattened
@@ -162,8 +162,9 @@ def varied_paths(study: Study) -> tuple[str, ...]:
     """The dotted paths in which the study's trials may differ, seeds apart."""
     if study.spec.search is not None:
         return tuple(study.spec.search.space)
-    changes = [variant.changes for variant in study_variants(study)]
-    return tuple(dict.fromkeys(path for change in changes for path in change))
+    arms = (arm for variant in study_variants(study) for arm in arms_of(study, variant))
+    paths = dict.fromkeys(path for arm in arms for path in arm.changes)
+    return tuple(path for path in paths if path != "init_like")
 
 
 def git_tags() -> dict[str, str]:

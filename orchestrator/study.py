@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.cells import check_distinct, study_variants
+from orchestrator.cells import arms_of, check_distinct, study_variants
 from orchestrator.checks import check_models
 from orchestrator.fairness import tuning_plans
 from orchestrator.planning import Planner, current_records, first_cells
@@ -47,8 +47,8 @@ def check_study(study: Study, planner: Planner, log: StudyLog) -> None:
         check_models(study, planner, {"trial": study.baseline})
         return
     check_distinct(study, first_cells(study, planner, log))
-    variants = study_variants(study)
-    configs = {f"variant {v.name}": study.config(v.changes, v.name) for v in variants}
+    arms = (arm for variant in study_variants(study) for arm in arms_of(study, variant))
+    configs = {f"variant {arm.name}": study.config(arm.changes, arm.name) for arm in arms}
     check_models(study, planner, configs)
 
 

@@ -24,7 +24,7 @@ from orchestrator.reports.wording import (
     thousands,
     verdict_on_levels,
 )
-from orchestrator.results import AblationResults, CellResult, VariantResult, margin_of, race_of
+from orchestrator.results import AblationResults, CellResult, VariantResult, race_of
 from orchestrator.stats.best import contenders
 
 
@@ -128,7 +128,7 @@ def _judged(results: AblationResults, row: VariantResult) -> tuple[Entry, str]:
         return Entry(), ""
     scale = _scale(results)
     marks = (BELOW_ONE_CLIP,) if row.judgement.effect.is_below_resolution else ()
-    margin = scale.amount(margin_of(results.study))
+    margin = scale.amount(results.margin)
     words = verdict_on_levels(row.judgement, row.variant.levels, margin)
     return Entry(scale.difference(row.judgement), marks=marks), words
 

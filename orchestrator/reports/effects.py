@@ -8,7 +8,7 @@ from orchestrator.ablation_spec import OFF
 from orchestrator.reports.foot import BELOW_ONE_CLIP
 from orchestrator.reports.table import Entry, Table
 from orchestrator.reports.wording import Scale, verdict, verdict_on_levels
-from orchestrator.results import AblationResults, Factors, margin_of
+from orchestrator.results import AblationResults, Factors
 from orchestrator.stats.factorial import FactorialEffect, Kind
 from orchestrator.stats.verdicts import Judgement
 
@@ -36,7 +36,7 @@ def effects_table(results: AblationResults) -> Table | None:
 
 def _rows(results: AblationResults, factors: Factors) -> Iterator[tuple[str | Entry, ...]]:
     scale = Scale(results.study.spec.objective.metric)
-    margin = scale.amount(margin_of(results.study))
+    margin = scale.amount(results.margin)
     for effect, judgement in factors.effects:
         marks = (BELOW_ONE_CLIP,) if judgement.effect.is_below_resolution else ()
         figure = Entry(scale.difference(judgement), marks=marks)

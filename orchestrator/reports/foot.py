@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orchestrator.ablation_spec import SeedRange
 from orchestrator.reports.wording import Scale, counted, is_same_data
-from orchestrator.results import AblationResults, VariantResult, margin_of
+from orchestrator.results import AblationResults, VariantResult
 from orchestrator.stats.samples import Sample
 
 BELOW_ONE_CLIP = "†"
@@ -42,7 +42,7 @@ def _figures(results: AblationResults) -> Iterator[str]:
         f"{scale.metric} of each trial's best epoch ({better} is better): mean ± standard "
         "deviation over seeds."
     )
-    num, margin = sum(row.judgement is not None for row in results.rows), margin_of(results.study)
+    num, margin = sum(row.judgement is not None for row in results.rows), results.margin
     around = " of its setting" if results.ablation.settings else ""
     yield (
         f"Difference: variant minus baseline{around}, paired by seed{_and_clip(results)}, with its "

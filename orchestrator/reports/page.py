@@ -13,7 +13,7 @@ from orchestrator.engine.config import flattened
 from orchestrator.records import State, TrialRecord
 from orchestrator.reports.picture import Picture
 from orchestrator.reports.wording import Scale, verdict_on_levels
-from orchestrator.results import AblationResults, VariantResult, margin_of
+from orchestrator.results import AblationResults, VariantResult
 
 if TYPE_CHECKING:
     from orchestrator.reports.study import StudyReport
@@ -71,7 +71,7 @@ def page(report: StudyReport, pictures: Sequence[Picture]) -> str:
 def summary(results: AblationResults) -> list[tuple[str, str, str]]:
     """Each judged variant, what may be said of it, and by how much it differs."""
     scale = Scale(results.study.spec.objective.metric)
-    margin = scale.amount(margin_of(results.study))
+    margin = scale.amount(results.margin)
     return [
         (
             row.variant.name,

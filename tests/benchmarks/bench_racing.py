@@ -11,6 +11,7 @@ studies with a wrong verdict. Saved are the trainings that as many verdicts take
 from __future__ import annotations
 
 import argparse
+import gc
 import zlib
 
 import numpy as np
@@ -58,13 +59,12 @@ def compare(world: str, num_clips: int, num_studies: int) -> None:
     trainings, found, wrong = figures(races)
     unraced = [figures(studies) for studies in fixed.values()]
     as_good = np.interp(found, [line[1] for line in unraced], [line[0] for line in unraced])
-    lines = "  ".join(f"{n}: {line[1]:.2f} {line[2]:.1f}%" for n, line in zip(fixed, unraced))
-    print(
-        f"{world}, {num_clips} clips: {trainings:.1f} trainings, {found:.2f} found, {wrong:.1f} % wrong"
+    lines = "  ".join(
+        f"{n}: {line[1]:.2f} {line[2]:.1f}%" for n, line in zip(fixed, unraced, strict=True)
     )
-    print(
-        f"    as many found without racing: {as_good:.1f}, saved {100 * (1 - trainings / as_good):.0f} %"
-    )
+    saved = 100 * (1 - trainings / as_good)
+    print(f"{world}, {num_clips} clips: {trainings:.1f} trainings, {found:.2f} found, {wrong:.1f}%")
+    print(f"    as many found without racing: {as_good:.1f}, saved {saved:.0f} %")
     print(f"    seeds for all, found, wrong: {lines}", flush=True)
 
 
@@ -72,6 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--studies", type=int, default=300)
     num_studies = parser.parse_args().studies
+    gc.freeze()  # statsmodels collects garbage at each Holm correction
     for world in WORLDS:
         for num_clips in (150, 1000):
             compare(world, num_clips, num_studies)

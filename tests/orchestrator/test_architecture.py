@@ -94,7 +94,7 @@ def test_models_losses_and_data_know_neither_each_other_nor_the_orchestrator(pac
     [
         ("models", {"torch", "numpy"}),
         ("losses", {"torch", "numpy"}),
-        ("data", {"torch", "numpy", "scipy", "pyarrow"}),
+        ("data", {"torch", "numpy", "scipy", "pyarrow", "numba"}),
     ],
 )
 def test_models_losses_and_data_need_little_else_than_torch(package, vendors):

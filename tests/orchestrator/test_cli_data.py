@@ -13,8 +13,8 @@ from data import DATASETS
 from data.dataset import DatasetInfo
 from data.store import ArrayStore, open_store
 from orchestrator.cli import app
-from orchestrator.clip_pictures import find_clip, project
 from orchestrator.data_view import describe_store, skipped_table
+from orchestrator.pictures.clips import find_clip, project
 from tests.data.stores import make_clip, make_pair_clip, make_store
 
 SMALL = ("num_classes=3", "num_subjects=4", "num_takes=2", "num_frames=10")

@@ -270,7 +270,7 @@ def test_a_resumed_search_gives_the_open_trials_first_and_then_new_ones(
     assert len(plans) == 3
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "grid"])
+@pytest.mark.parametrize("sampler", ["random", "quasi_random", "tpe", "grid"])
 def test_a_resumed_search_goes_on_as_it_would_have_gone_on(
     study_of, data_root: Path, tmp_path: Path, sampler
 ):
@@ -303,7 +303,7 @@ def test_a_longer_search_adds_trials_to_the_finished_ones(study_of, data_root: P
     assert [plan.name for plan in plans] == ["trial 002", "trial 003", "trial 004"]
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "grid"])
+@pytest.mark.parametrize("sampler", ["random", "quasi_random", "tpe", "gp", "nsga2", "grid"])
 def test_a_space_with_fewer_points_than_trials_ends_the_search(
     study_of, data_root: Path, log: StudyLog, sampler
 ):
@@ -313,6 +313,52 @@ def test_a_space_with_fewer_points_than_trials_ends_the_search(
     plans = drain(search_of(study_of(search=search), log, data_root))
 
     assert sorted(plan.params["model.cvsta"] for plan in plans) == [False, True]
+
+
+@pytest.mark.parametrize("sampler", ["random", "quasi_random", "tpe", "grid"])
+def test_points_that_break_a_constraint_are_never_planned(study_of, data_root, log, sampler):
+    rule = {"left": ["epochs", "batch_size"], "op": "<=", "right": 12}
+    space = {"epochs": {"int": [1, 9]}, "batch_size": {"int": [1, 9]}}
+    search = {"trials": 12, "space": space, "constraints": [rule], "sampler": {"name": sampler}}
+
+    points = [p.params for p in drain(search_of(study_of(search=search), log, data_root))]
+
+    assert len(points) == 12
+    assert all(point["epochs"] * point["batch_size"] <= 12 for point in points)
+
+
+def test_a_search_starts_with_the_configuration_of_its_trial(study_of, data_root, log):
+    study = study_of(search={"trials": 2, "space": RATES, "points": ["trial"]})
+
+    plans = drain(search_of(study, log, data_root))
+
+    assert plans[0].config == study.baseline.plain()
+    assert plans[1].config != plans[0].config
+
+
+@pytest.mark.parametrize("stop", [{"patience": 2}, {"hours": 1e-9}], ids=["patience", "hours"])
+def test_a_search_that_has_had_enough_stays_ended_after_a_restart(study_of, data_root, log, stop):
+    search = {"trials": 9, "space": RATES, "sampler": {"name": "random"}}
+    for _ in range(3):
+        finish(log, search_of(study_of(search=search), log, data_root).next().id)
+
+    source = search_of(study_of(search=search | {"stop": stop}), reopened(log), data_root)
+
+    assert (source.total, source.num_left, source.next()) == (3, 0, None)
+
+
+def test_what_was_left_open_is_finished_though_the_search_has_had_enough(
+    study_of, data_root: Path, log: StudyLog
+):
+    search = {"trials": 9, "space": RATES, "sampler": {"name": "random"}}
+    open_trial = search_of(study_of(search=search), log, data_root).next()
+    log.start(open_trial.id)
+    log.epoch(open_trial.id, {"epoch": 0, "val/top1": 50.0})
+
+    hours = search | {"stop": {"hours": 1e-9}}
+    source = search_of(study_of(search=hours), reopened(log), data_root)
+
+    assert [plan.id for plan in drain(source)] == [open_trial.id]
 
 
 def test_a_grid_is_walked_in_the_order_of_the_file_and_may_be_cut_short(study_of, data_root, log):
