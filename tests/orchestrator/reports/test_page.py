@@ -1,5 +1,6 @@
 from html.parser import HTMLParser
 
+from orchestrator.reports.check import disagreements
 from orchestrator.reports.links import RunLinks
 from orchestrator.reports.picture import Picture
 from orchestrator.reports.study import Format, StudyReport
@@ -100,3 +101,12 @@ def test_a_search_has_a_page_too(study_of):
 
     assert "trial 000" in text
     assert Reader(text).opened == []
+
+
+def test_a_page_with_pictures_agrees_with_one_that_is_made_without(results_of):
+    picture = Picture("forest", "Effects", "What is seen.", png=b"\x89PNG")
+    report = report_of(results_of(HITS))
+
+    written = report.text(Format.HTML, pictures=[picture])
+
+    assert disagreements(written, report.text(Format.HTML)) == []
