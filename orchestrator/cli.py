@@ -13,6 +13,7 @@ import typer
 from orchestrator.cli_data import data_app
 from orchestrator.cli_fuse import fuse
 from orchestrator.cli_models import models_app, weights_app
+from orchestrator.cli_pictures import picture
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,6 +33,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
 app.command()(fuse)
+app.command()(picture)
 
 StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
 StudyName = Annotated[str, typer.Argument(help="name of a study, or its file")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.home import StudyFolder
 from orchestrator.pictures.classes import classes_pictures
-from orchestrator.pictures.confusion import confusion_picture, confusions_of, pairs_picture
+from orchestrator.pictures.confusion import both_pictures, confusions_of
 from orchestrator.pictures.costs import costs_picture
 from orchestrator.pictures.curves import curves_pictures
 from orchestrator.pictures.effects import components_picture, effects_picture
@@ -35,6 +35,4 @@ def _confusion_pictures(results: AblationResults, folder: StudyFolder) -> list[P
     confusions = confusions_of(baseline, folder.trials)
     if confusions is None:
         return []
-    of = baseline.variant.name
-    pairs = pairs_picture(confusions, "confused_pairs", of)
-    return [confusion_picture(confusions, "confusion", of), *([pairs] if pairs else [])]
+    return both_pictures(confusions, baseline.variant.name)
