@@ -133,11 +133,30 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
     ("vendor", "doors"),
     [
         ("ray", {"tuning", "cluster", "asha"}),
-        ("optuna", {"sampling"}),
+        ("optuna", {"sampling", "pictures/search"}),
         ("mlflow", {"tracking", "registry"}),
-        ("matplotlib", {"pictures", "clip_pictures"}),
+        (
+            "matplotlib",
+            {
+                f"pictures/{name}"
+                for name in (
+                    "attention",
+                    "canvas",
+                    "classes",
+                    "clips",
+                    "confusion",
+                    "costs",
+                    "curves",
+                    "effects",
+                    "embeddings",
+                    "interactions",
+                )
+            },
+        ),
+        ("plotly", {"pictures/search", "pictures/saved"}),
+        ("sklearn", {"pictures/embeddings"}),
         ("platformdirs", {"home"}),
-        ("typer", {"cli", "cli_data", "cli_fuse", "cli_models"}),
+        ("typer", {"cli", "cli_data", "cli_fuse", "cli_models", "cli_pictures"}),
     ],
 )
 def test_a_vendor_has_one_door(vendor, doors):
@@ -181,7 +200,7 @@ def test_tuning_does_not_know_what_a_study_records_where():
     assert imported.isdisjoint({f"orchestrator.{name}" for name in above})
 
 
-@pytest.mark.parametrize("module", ["cli", "cli_data", "cli_fuse", "cli_models"])
+@pytest.mark.parametrize("module", ["cli", "cli_data", "cli_fuse", "cli_models", "cli_pictures"])
 def test_the_command_line_starts_without_vendors_and_without_the_orchestrator(module):
     found = imports_of(CHECKOUT / f"orchestrator/{module}.py")
     at_start = {i.module for i in found if i.when == "module"}
