@@ -34,20 +34,19 @@ class Taken(NamedTuple):
 
 def compose(taken: Taken, plan: Plan, transform: ClipTransform, info: DatasetInfo) -> Tensor:
     """The model's input (n, C, T, V, M), contiguous; overwrites the low poses."""
-    ends = _weighted_ends(taken, plan)
-    presences = [_presence(poses, weight) for poses, weight in ends]
-    frame_origins = [_origins_of_frames(poses, info) for poses, _ in ends]
+    presence = _blended_presence(taken, plan)
+    anchors = [] if transform.normalize == "none" else [(plan.origins, presence)]
+    if transform.normalize == "center_frames":
+        anchors = _anchors_of_frames(taken, plan, info)
     x = _blended(taken, plan)
     if plan.mirrored is not None:
         swapped = _swapped_joints(info)
         x = torch.where(plan.mirrored, x[:, :, :, swapped], x)
-        presences = [_mirror(presence, plan.mirrored, swapped) for presence in presences]
-    presence = presences[0] if len(presences) == 1 else presences[0] + presences[1]
+        presence = _mirror(presence, plan.mirrored, swapped)
+        anchors = [(origin, _mirror(part, plan.mirrored, swapped)) for origin, part in anchors]
     y = _mapped(plan.maps, x)
-    if transform.normalize == "center_frames":
-        _centre(y, plan.maps, frame_origins, presences)
-    elif transform.normalize != "none":
-        _centre(y, plan.maps, [plan.origins], [presence])
+    for origin, part in anchors:
+        y.addcmul_(apply_maps(plan.maps, origin), part, value=-1)
     if plan.extremes is not None:
         factor, offset = _unit_range(plan.maps, plan.extremes)
         y.mul_(factor).addcmul_(offset, presence)
@@ -85,17 +84,25 @@ def _mapped(maps: Tensor, x: Tensor) -> Tensor:
     return y.view(*y.shape[:2], *x.shape[1:4])
 
 
-def _centre(y: Tensor, maps: Tensor, origins: list[Tensor], parts: list[Tensor]) -> None:
-    """Move the origins (n, D, ...), turned like y, to zero where joints are present."""
-    for origin, part in zip(origins, parts, strict=True):
-        y.addcmul_(apply_maps(maps, origin), part, value=-1)
+def _anchors_of_frames(taken: Taken, plan: Plan, info: DatasetInfo) -> list[tuple[Tensor, Tensor]]:
+    """What goes to zero in the frames at either end: the first person's origin joint
+    (n, D, T, 1, 1), and how much of each joint goes with it."""
+    ends = [(taken.low, plan.inside)]
+    if taken.high is not None and plan.weight is not None:
+        ends = [(taken.low, 1 - plan.weight), (taken.high, plan.weight)]
+    anchors = []
+    for poses, weight in ends:
+        origin = poses.x[:, :, 0, info.origin_joint, : num_coordinates(info)].transpose(1, 2)
+        part = _presence(poses)
+        anchors.append((origin[..., None, None].clone(), part if weight is None else part * weight))
+    return anchors
 
 
-def _weighted_ends(taken: Taken, plan: Plan) -> list[tuple[Poses, Tensor | None]]:
-    """What the output frames lie between, with the weight of each, (n, 1, T, 1, 1)."""
-    if taken.high is None or plan.weight is None:
-        return [(taken.low, plan.inside)]
-    return [(taken.low, 1 - plan.weight), (taken.high, plan.weight)]
+def _blended_presence(taken: Taken, plan: Plan) -> Tensor:
+    presence = _presence(taken.low)
+    if taken.high is not None and plan.weight is not None:
+        return presence.lerp(_presence(taken.high), plan.weight)
+    return presence if plan.inside is None else presence * plan.inside
 
 
 def _blended(taken: Taken, plan: Plan) -> Tensor:
@@ -106,17 +113,10 @@ def _blended(taken: Taken, plan: Plan) -> Tensor:
     return x if plan.inside is None else x.mul_(plan.inside.movedim(2, 1))
 
 
-def _presence(poses: Poses, weight: Tensor | None) -> Tensor:
+def _presence(poses: Poses) -> Tensor:
     if poses.present is None:
-        return torch.ones((1,) * 5, device=poses.x.device) if weight is None else weight
-    presence = poses.present[:, None].float()
-    return presence if weight is None else presence.mul_(weight)
-
-
-def _origins_of_frames(poses: Poses, info: DatasetInfo) -> Tensor:
-    """The first person's origin joint in every frame, (n, D, T, 1, 1)."""
-    origins = poses.x[:, :, 0, info.origin_joint, : num_coordinates(info)]
-    return origins.transpose(1, 2)[..., None, None].clone()
+        return torch.ones((1,) * 5, device=poses.x.device)
+    return poses.present[:, None].float()
 
 
 def _swapped_joints(info: DatasetInfo) -> list[int]:

@@ -45,7 +45,7 @@ TEST_SUBJECTS = (2, 4, 6, 8, 10)
 VAL_SUBJECTS = (9,)
 
 
-def scan_msr_action3d(raw: Path, *, exclude: str = "") -> list[RawClip]:
+def scan_msr_action3d(raw: Path, *, exclude: Path | None = None) -> list[RawClip]:
     """Clips by file name; `raw` is the folder of the files or has it as MSRAction3DSkeletonReal3D.
 
     `exclude` is a text file with the names of clips to leave out, one a line, with or without the
@@ -53,11 +53,11 @@ def scan_msr_action3d(raw: Path, *, exclude: str = "") -> list[RawClip]:
     """
     paths = list_raw_files(raw, "MSRAction3DSkeletonReal3D", "a*_s*_e*_skeleton3D.txt")
     clips = [RawClip(_name(path.name), partial(load_clip, path)) for path in paths]
-    if not exclude:
+    if exclude is None:
         return clips
-    if not Path(exclude).is_file():
+    if not exclude.is_file():
         raise ValueError(f"no file of names {exclude}")
-    excluded = {_name(line) for line in Path(exclude).read_text(errors="replace").split()}
+    excluded = {_name(line) for line in exclude.read_text(errors="replace").split()}
     unknown = sorted(excluded - {clip.name for clip in clips})
     if unknown:
         raise ValueError(f"{exclude}: names clips that are not in {raw}: {', '.join(unknown)}")

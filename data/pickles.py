@@ -12,7 +12,7 @@ import pickle
 import re
 import reprlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -73,6 +73,32 @@ _SHOWN = _Shown()
 _SHOWN.maxlevel = 2
 
 
+KEYS = {
+    pickle.SETITEM: slice(-2, -1),
+    pickle.SETITEMS: slice(None, None, 2),
+    pickle.DICT: slice(None, None, 2),
+    pickle.ADDITEMS: slice(None),
+    pickle.FROZENSET: slice(None),
+}
+"""Where on the stack are the keys and members of sets that these put in place."""
+
+
+def _looking_at(keys: slice, code: int) -> Callable[[_PlainUnpickler], None]:
+    put_in_place: Callable[..., None] = pickle._Unpickler.dispatch[code]
+
+    def load(unpickler: _PlainUnpickler) -> None:
+        _refuse_tuples(unpickler.stack[keys])
+        put_in_place(unpickler)
+
+    return load
+
+
+def _refuse_tuples(keys: Iterable[object]) -> None:
+    """To hash a tuple of tuples can take for ever."""
+    if any(isinstance(key, tuple) for key in keys):
+        raise pickle.UnpicklingError("refused a tuple as a key or in a set")
+
+
 class _PlainUnpickler(pickle._Unpickler):
     """Takes no memory for what a damaged file only claims to hold.
 
@@ -107,7 +133,18 @@ class _PlainUnpickler(pickle._Unpickler):
         **pickle._Unpickler.dispatch,
         pickle.BYTEARRAY8[0]: load_bytearray8,
         pickle.BUILD[0]: load_build,
+        **{code[0]: _looking_at(keys, code[0]) for code, keys in KEYS.items()},
     }
+
+
+def _make_set(members: Iterable[object] = ()) -> set[object]:
+    listed = list(members)
+    _refuse_tuples(listed)
+    return set(listed)
+
+
+def _make_frozenset(members: Iterable[object] = ()) -> frozenset[object]:
+    return frozenset(_make_set(members))
 
 
 class _ArrayType:
@@ -168,8 +205,8 @@ RENAMED = {
 KNOWN: dict[tuple[str, str], Callable[..., Any] | str] = {
     ("builtins", "bytes"): _encode,
     ("builtins", "complex"): complex,
-    ("builtins", "frozenset"): frozenset,
-    ("builtins", "set"): set,
+    ("builtins", "frozenset"): _make_frozenset,
+    ("builtins", "set"): _make_set,
     ("_codecs", "encode"): _encode,
     ("numpy", "dtype"): _make_type,
     ("numpy", "ndarray"): "ndarray",

@@ -31,10 +31,18 @@ from data.part_files import (
     read_parts,
 )
 from data.store import ArrayStore, StoreMissingError, open_store, prepare_command
-from data.store_files import FORMAT_VERSION, FRAME_FILES, FrameType, finish_store, flush_to_disk
+from data.store_files import (
+    FORMAT_VERSION,
+    FRAME_FILES,
+    FrameType,
+    file_sha256,
+    finish_store,
+    flush_to_disk,
+)
 from data.working_folder import remove_abandoned, request_digest, working_folder, working_in
 
 STORE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+BEYOND_SKIP = "skip leaves out single clips: which clips there are must be known"
 
 
 def prepare(
@@ -55,23 +63,24 @@ def prepare(
     `raw` is where the files lie, if the source does not know or they lie elsewhere. `options` go
     to the dataset's reader. With `on_error="skip"` clips that cannot be read are left out and
     recorded in the manifest. A store that is already there is returned, without a look at the raw
-    files, if it was prepared from the same place with the same options and dtype. Raises ValueError
-    for what the dataset does not take, for raw files that are missing or damaged, for two clips of
-    one name, and for an existing store that differs unless `overwrite`.
+    files, if it was prepared from the same place with the same options (of a file, the same
+    content) and dtype. Raises ValueError for what the dataset does not take, for raw files that are
+    missing or damaged, for two clips of one name, and for an existing store that differs unless
+    `overwrite`.
     """
     name, raw = name or source.info.name, raw or source.raw
     _check_request(name, source, raw, workers, options)
     reader = PartReader(source.describe(options), dtype, on_error)
     origin = {
         "source": None if raw is None else str(raw.absolute()),
-        "options": json.loads(json.dumps(options, default=str)),
+        "options": json.loads(json.dumps(options, default=_told)),
         "dtype": dtype,
         **source.description,
     }
     target = root / name
     if target.exists() and not overwrite:
         return _require_same(open_store(name, root), source, origin)
-    clips = _scan(source, raw, options)
+    clips = _scan(source, raw, options, on_error)
     root.mkdir(parents=True, exist_ok=True)
     form = (FORMAT_VERSION, CLIPS_A_PART, dtype)
     decided = {**options, **source.description}
@@ -119,8 +128,22 @@ def _check_request(
         raise ValueError(f"dataset {known_as} has the options {known}, got {unknown}")
 
 
-def _scan(source: DatasetSource, raw: Path | None, options: Mapping[str, Any]) -> Sequence[RawClip]:
-    clips = source.scan(raw, **options)
+def _told(option: object) -> str:
+    """An option in the manifest; a file is told with what it holds, which may change."""
+    if isinstance(option, Path) and option.is_file():
+        return f"{option} (SHA-256 {file_sha256(option)})"
+    return str(option)
+
+
+def _scan(
+    source: DatasetSource, raw: Path | None, options: Mapping[str, Any], on_error: OnError
+) -> Sequence[RawClip]:
+    try:
+        clips = source.scan(raw, **options)
+    except ValueError as error:
+        if on_error == "stop":
+            raise
+        raise ValueError(f"{error} ({BEYOND_SKIP})") from error
     name, count = Counter(clip.name for clip in clips).most_common(1)[0] if clips else ("", 0)
     if count > 1:
         raise ValueError(f"{source.info.name}: clips must have different names, got {name!r} twice")

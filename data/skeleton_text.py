@@ -13,14 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from data.skeleton_arrays import (
-    MOST_COUNT_DIGITS,
-    NUM_FIELDS,
-    NUM_JOINTS,
-    parse_at_once,
-    to_point,
-)
+from data.number_table import to_number
 
+NUM_JOINTS = 25
+NUM_FIELDS = 12
+MOST_COUNT_DIGITS = 9
 JOINT = f"a joint of {NUM_FIELDS} fields"
 LARGEST_ID = 2**64 - 1
 
@@ -46,7 +43,9 @@ def parse_skeleton_text(content: bytes, name: str) -> Bodies:
     that ends too early, a count or tracking id that is none, another number of joints or fields,
     and coordinates that are not finite numbers.
     """
-    bodies = parse_at_once(content)
+    from data.skeleton_bytes import parse_bytes
+
+    bodies = parse_bytes(content)
     if bodies is None:
         return _parse_lines(_Lines(content, name))
     return _place(*bodies)
@@ -115,7 +114,7 @@ class _Lines:
         if len(fields) != NUM_FIELDS:
             raise self._error(f"{JOINT}, got {_shown(line)}")
         try:
-            x, y, z = to_point(fields)
+            x, y, z = (to_number(field.decode("ascii", "replace")) for field in fields[:3])
         except ValueError:
             x = y = z = math.nan
         if not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)):

@@ -34,8 +34,8 @@ def to_stream(
 
 
 def _bone(x: Tensor, edges: Edges, *, hops: int, mean_score: bool) -> Tensor:
-    begins = ancestors(x.shape[-1], edges, hops)
-    begin = x.gather(-1, torch.tensor(begins, device=x.device).expand(x.shape))
+    begins = torch.tensor(ancestors(x.shape[-1], edges, hops), device=x.device)
+    begin = x.reshape(-1, x.shape[-1]).index_select(1, begins).view(x.shape)
     bone = x - begin
     if mean_score:
         bone[:, -1] = (x[:, -1] + begin[:, -1]) / 2

@@ -192,8 +192,11 @@ class Ablation(Document):
     )
     seeds: Seeds = Field(default=3, validate_default=True)
     fairness: Fairness = Field(default="fixed", validate_default=True)
-    margin: float = Field(
-        1.0, gt=0, description="differences up to this are of no importance, in units of the metric"
+    margin: float | None = Field(
+        None,
+        gt=0,
+        description="differences up to this are of no importance, in units of the metric; "
+        "of an accuracy 1 point by default, of a loss none",
     )
     confidence: float = Field(0.95, gt=0.5, lt=1)
     paper: Paper | None = None
@@ -250,6 +253,13 @@ class Ablation(Document):
         if seed is not None and seed in self.all_seeds:
             raise ValueError(f"fairness.seed {seed} is one of the study's seeds; choose another")
         return self
+
+    @property
+    def has_streams(self) -> bool:
+        """Whether a variant may be an ensemble."""
+        levels = (changes for levels in self.components.values() for changes in levels.values())
+        changes = (*levels, *self.variants.values(), *self.settings.values())
+        return bool(self.streams) or any(STREAMS in change for change in changes)
 
     @property
     def first_seeds(self) -> list[int]:

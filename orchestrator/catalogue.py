@@ -15,7 +15,7 @@ from models.skeletons import SKELETONS
 from orchestrator.engine.config import Document, ModelSpec
 from orchestrator.engine.documents import Raw, changed, unknown_name, validated
 from orchestrator.engine.network import ModelSummary, one_clip, peak_activation_bytes, summarize
-from orchestrator.report import Table
+from orchestrator.reports.table import Table
 
 
 class _ModelDocument(Document):

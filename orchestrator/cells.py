@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, get_args
 
+from data.streams import Stream
 from orchestrator.ablation import Variant, variants_of
-from orchestrator.ablation_spec import Ablation, Changes
+from orchestrator.ablation_spec import STREAMS, Ablation, Changes
 from orchestrator.engine.config import TrialConfig, flattened
 from orchestrator.engine.errors import Problem, SpecError
 from orchestrator.records import Role, TrialPlan
 from orchestrator.spec import Study
 
 STREAM = "data.stream"
+STREAM_NAMES = get_args(Stream)
 
 
 @dataclass(frozen=True)
@@ -62,19 +64,21 @@ def study_variants(study: Study) -> list[Variant]:
 
 
 def arms_of(study: Study, variant: Variant) -> list[Arm]:
-    """One an stream, set to start where its setting's baseline starts."""
+    """One a stream, set to start where its setting's baseline starts."""
     around = _ablation(study).settings.get(variant.setting, {})
-    baseline = study.config(_without_streams(around), variant.setting or "baseline")
-    streams: Iterable[str] = variant.streams or [""]
+    baseline = study.config(_of_stream(around, ""), variant.setting or "baseline")
+    own = baseline.data.args["stream"]
     return [
-        Arm(variant, stream, _paired(study, variant, {STREAM: stream} if stream else {}, baseline))
-        for stream in streams
+        Arm(variant, stream, _changes(study, variant, baseline, stream or own))
+        for stream in variant.streams or [""]
     ]
 
 
-def _paired(study: Study, variant: Variant, stream: Changes, baseline: TrialConfig) -> Changes:
+def _changes(study: Study, variant: Variant, baseline: TrialConfig, stream: str) -> Changes:
     """Where only the model differs, all weights of equal shape start as the baseline's do."""
-    changes = {**variant.changes, **stream}
+    changes = _of_stream(variant.changes, stream)
+    if variant.streams:
+        changes[STREAM] = stream
     config = study.config(changes, variant.name)
     is_other = config.model != baseline.model and _shape(config) == _shape(baseline)
     if is_other and config.init_like is None and config.init_weights is None:
@@ -82,12 +86,14 @@ def _paired(study: Study, variant: Variant, stream: Changes, baseline: TrialConf
     return changes
 
 
+def _of_stream(changes: Changes, stream: str) -> Changes:
+    """What is changed for all streams, and under the name of this one for it alone."""
+    own: Changes = changes.get(stream, {})
+    return {path: v for path, v in changes.items() if path not in {STREAMS, *STREAM_NAMES}} | own
+
+
 def _shape(config: TrialConfig) -> tuple[str, int]:
     return config.data.name, config.data.args["clip_len"]
-
-
-def _without_streams(changes: Changes) -> Changes:
-    return {path: value for path, value in changes.items() if path != "streams"}
 
 
 def cells_of(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from orchestrator.ablation_spec import Changes
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.errors import Problem, SpecError
 from orchestrator.engine.network import (
@@ -15,7 +12,7 @@ from orchestrator.engine.network import (
     summarize,
 )
 from orchestrator.planning import Planner
-from orchestrator.spec import Study, objective_problems
+from orchestrator.spec import Study
 
 
 def check_models(
@@ -35,25 +32,3 @@ def check_models(
     if problems:
         raise SpecError(study.source, problems)
     return summaries
-
-
-def check_space(study: Study) -> None:
-    """Raise `SpecError` for a path or value of the search space that the trial does not take."""
-    assert study.spec.search is not None
-    problems = [
-        problem
-        for path, domain in study.spec.search.space.items()
-        for value in (domain.choice or domain.bounds)
-        for problem in _problems(study, {**domain.when, path: value})
-    ]
-    if problems:
-        raise SpecError(study.source, list(dict.fromkeys(problems)))
-
-
-def _problems(study: Study, changes: Changes) -> Iterator[Problem]:
-    try:
-        config = study.config(changes, "search.space")
-        yield from objective_problems(study.spec.objective, config)
-    except SpecError as error:
-        for problem in error.problems:
-            yield Problem(f"search.space: {problem.path}", problem.value, problem.message)

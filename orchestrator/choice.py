@@ -8,7 +8,7 @@ from orchestrator.ablation_spec import Changes
 from orchestrator.home import StudyFolder
 from orchestrator.planning import current_records
 from orchestrator.records import State, StudyLog
-from orchestrator.report import best_variant, ranking
+from orchestrator.reports.ranking import best_variant, ranking
 from orchestrator.results import results_of
 from orchestrator.spec import Objective, Study
 
@@ -19,8 +19,11 @@ class Choice:
 
     variant: str
     changes: Changes
+    """To the study's trial; of a tuned variant with what it was tuned to."""
     value: float
     seeds: int
+    streams: tuple[str, ...] = ()
+    """Of an ensemble; the changes are those of its first stream."""
 
     def told(self, objective: Objective) -> str:
         """`rdl=off: val/top1 96.88, mean over 3 seeds`."""
@@ -39,8 +42,10 @@ def _best_variant(study: Study, log: StudyLog, folder: StudyFolder) -> Choice | 
     best = best_variant(results_of(study, log, folder))
     if best is None or best.sample is None:
         return None
+    plans = best.cells[0].cell.plans
     mean = float(best.sample.values.mean())
-    return Choice(best.variant.name, best.variant.changes, mean, len(best.sample.seeds))
+    streams = tuple(best.variant.streams) if len(plans) > 1 else ()
+    return Choice(best.variant.name, plans[0].params, mean, len(best.sample.seeds), streams)
 
 
 def _best_trial(study: Study, log: StudyLog) -> Choice | None:

@@ -13,7 +13,11 @@ import typer
 from orchestrator.cli_data import data_app
 from orchestrator.cli_fuse import fuse
 from orchestrator.cli_models import models_app, weights_app
+<<<<<<< HEAD
 from orchestrator.cli_pictures import picture
+=======
+from orchestrator.cli_report import StudyName, report, study_name
+>>>>>>> 70392f2aa0b498fcbd05650c1aa750a01da8fe7e
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,10 +37,13 @@ app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
 app.command()(fuse)
+<<<<<<< HEAD
 app.command()(picture)
+=======
+app.command()(report)
+>>>>>>> 70392f2aa0b498fcbd05650c1aa750a01da8fe7e
 
 StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
-StudyName = Annotated[str, typer.Argument(help="name of a study, or its file")]
 Address = Annotated[
     str | None,
     typer.Option("--address", envvar="RAY_ADDRESS", help="Ray cluster; default: one of our own"),
@@ -62,7 +69,7 @@ def plan(study_file: StudyFile) -> None:
     home = _home()
     study = load_study(study_file)
     log = StudyLog(home.study(study.spec.study).log)
-    show_table(_console(), preview(study, Planner(study, home.data), log))
+    show_table(_console(), preview(study, Planner(study, home.data), log, home))
 
 
 @app.command()
@@ -81,7 +88,7 @@ def run(
     from orchestrator.choice import choose
     from orchestrator.records import State
     from orchestrator.spec import load_study
-    from orchestrator.stored import stored_log, table_of
+    from orchestrator.stored import stored_log, stored_report
     from orchestrator.study import run_study
     from orchestrator.view import show_table
 
@@ -90,7 +97,8 @@ def run(
     outcome = run_study(study, services, retry_failed)
     console, log = _console(), stored_log(services.home, study.spec.study)
     folder = services.home.study(study.spec.study)
-    show_table(console, table_of(study, log, folder))
+    for table in stored_report(study, log, folder).tables:
+        show_table(console, table)
     if (choice := choose(study, log, folder)) is not None:
         console.print(f"Best so far: {choice.told(study.spec.objective)}", highlight=False)
     if outcome.is_stopped:
@@ -102,26 +110,12 @@ def run(
 
 
 @app.command()
-def report(study: StudyName, markdown: bool = False) -> None:
-    """The table of a study, from what has been run so far."""
-    from orchestrator.stored import stored_log, stored_study, table_of
-    from orchestrator.view import show_table
-
-    home, name = _home(), _study_name(study)
-    table = table_of(stored_study(home, name), stored_log(home, name), home.study(name))
-    if markdown:
-        sys.stdout.write(table.markdown())
-    else:
-        show_table(_console(), table)
-
-
-@app.command()
 def status(study: Annotated[str | None, typer.Argument(help="name or file")] = None) -> None:
     """How far studies are."""
     from orchestrator.status import status_table
     from orchestrator.view import show_table
 
-    show_table(_console(), status_table(_home(), _study_name(study) if study else None))
+    show_table(_console(), status_table(_home(), study_name(study) if study else None))
 
 
 @app.command()
@@ -139,7 +133,7 @@ def promote(
     from orchestrator.stored import stored_study
 
     home = _home()
-    stored = _with_resources(stored_study(home, _study_name(study)), cpu, gpu)
+    stored = _with_resources(stored_study(home, study_name(study)), cpu, gpu)
     services = _services(stored.spec.objective, address, tracking_uri, num_cpus)
     promotion = promote_best(stored, services)
     choice, record, console = promotion.choice, promotion.record, _console()
@@ -276,15 +270,6 @@ def _services(
     return Services(home, uri, View(_console(), objective), Cluster(address, num_cpus))
 
 
-def _study_name(study: str) -> str:
-    """The name of a study, given by name or by file."""
-    if not study.endswith((".yaml", ".yml")):
-        return study
-    from orchestrator.spec import load_study
-
-    return load_study(Path(study)).spec.study
-
-
 def _with_resources(study: Study, cpu: float | None, gpu: float | None) -> Study:
     from dataclasses import replace
 
@@ -305,7 +290,7 @@ def _command() -> str:
 
 def _print_next(console: Console, study: str) -> None:
     steps = {
-        f"report {study} --markdown": "the table for a paper or a page",
+        f"report {study} --format latex": "the table for a paper; also markdown, csv, html",
         "ui": "the runs in MLflow, to look at and compare",
         f"promote {study}": "train the best finally and register it",
     }

@@ -12,7 +12,7 @@ from data import DATASETS
 from data.dataset import SPLITS
 from data.store import ArrayStore, StoreDamagedError, prepared_names, read_manifest
 from orchestrator.engine.documents import Raw
-from orchestrator.report import Table
+from orchestrator.reports.table import Table
 
 MOST_REASONS, MOST_NAMED = 20, 3
 

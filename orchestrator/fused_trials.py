@@ -13,7 +13,7 @@ from orchestrator.engine.trial import save_evaluation
 from orchestrator.fusion import Fusion, Predictions
 from orchestrator.home import Home
 from orchestrator.predictions import read_predictions
-from orchestrator.report import Table
+from orchestrator.reports.table import Table
 from orchestrator.weights import evaluate_weights
 
 

@@ -76,8 +76,17 @@ class StudyFolder:
         return self.root / "driver.lock"
 
     @property
+    def runs(self) -> Path:
+        """Each trial's MLflow run, by the trial's id."""
+        return self.root / "runs.json"
+
+    @property
     def report(self) -> Path:
         return self.root / "report.md"
+
+    @property
+    def page(self) -> Path:
+        return self.root / "report.html"
 
     @property
     def trials(self) -> Path:

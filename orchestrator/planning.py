@@ -14,7 +14,6 @@ from orchestrator.engine.config import TrialConfig, flattened
 from orchestrator.engine.errors import SpecError
 from orchestrator.fairness import tuned_by, tuning_plans
 from orchestrator.records import Role, StudyLog, TrialPlan, TrialRecord
-from orchestrator.space import in_space
 from orchestrator.spec import Study, objective_problems
 
 
@@ -133,13 +132,13 @@ def _of_ablation(study: Study, log: StudyLog) -> list[TrialRecord]:
 def _point_test(study: Study) -> Callable[[TrialPlan, StudyLog], bool]:
     """Whether a trial is of the space, the trial file and the data that the study has today."""
     assert study.spec.search is not None
-    space, fixed = study.spec.search.space, flattened(study.baseline.plain())
+    search, fixed = study.spec.search, flattened(study.baseline.plain())
 
     def is_point(plan: TrialPlan, log: StudyLog) -> bool:
         name = plan.config["data"]["name"]
         if log.data.get(name, plan.data_digest) != plan.data_digest:
             return False
-        if not in_space(space, plan.params, fixed):
+        if not search.allows(plan.params, fixed):
             return False
         try:
             config = study.config(plan.params, plan.name)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.cells import study_variants
-from orchestrator.checks import check_models, check_space
+from orchestrator.checks import check_models
+from orchestrator.home import Home
 from orchestrator.planning import Planner, first_cells
 from orchestrator.records import StudyLog
-from orchestrator.report import Table
+from orchestrator.reports.table import Table
+from orchestrator.search_preview import search_preview
 from orchestrator.spec import Study
 
 
-def preview(study: Study, planner: Planner, log: StudyLog) -> Table:
+def preview(study: Study, planner: Planner, log: StudyLog, home: Home) -> Table:
     """Rows of variants or of the search space; raises `SpecError` for what cannot be built."""
     if study.spec.ablation is not None:
         return _ablation_preview(study, planner, log)
-    return _search_preview(study, planner)
+    return search_preview(study, planner, log, home)
 
 
 def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> Table:
@@ -46,26 +48,6 @@ def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> Table:
     done = sum(plan.id in log.records and log.records[plan.id].state.is_final for plan in plans)
     note = f"{len(plans)} trials, {done} done, seeds {seeds}, {study.baseline.epochs} epochs each."
     return Table(f"Study {study.spec.study}", columns, tuple(rows), (note,))
-
-
-def _search_preview(study: Study, planner: Planner) -> Table:
-    search = study.spec.search
-    assert search is not None
-    check_space(study)
-    summary = check_models(study, planner, {"trial": study.baseline})["trial"]
-    rows = []
-    for path, domain in search.space.items():
-        values: Any = domain.choice or f"{domain.bounds[0]:g} to {domain.bounds[1]:g}"
-        how = "log" if domain.log else f"step {domain.step:g}" if domain.step else ""
-        rows.append((path, str(values), how, _told(domain.when)))
-    notes = (
-        f"{search.trials} trials by {search.sampler.name}, scheduler {search.scheduler.name}, "
-        f"up to {study.baseline.epochs} epochs each.",
-        f"Trial file: {summary.num_params:,} parameters, {summary.macs / 1e6:,.1f} M MACs a clip.",
-    )
-    return Table(
-        f"Study {study.spec.study}", ("path", "values", "scale", "when"), tuple(rows), notes
-    )
 
 
 def _told(changes: dict[str, Any]) -> str:

@@ -34,6 +34,11 @@ def promote(study: Study, services: Services) -> Promotion:
         choice = choose(study, session.log, session.folder)
         if choice is None:
             raise NothingToPromoteError(f"study {study.spec.study!r} has no complete trial yet")
+        if choice.streams:
+            streams = ", ".join(choice.streams)
+            raise SkelTuneError(
+                f"{choice.variant} is an ensemble of {streams}; only single trainings are promoted"
+            )
         planner = Planner(study, services.home.data)
         changes = {**choice.changes, "select_on": "none"}
         plan = planner.plan(f"final {choice.variant}", Role.FINAL, choice.variant, changes)

@@ -23,7 +23,7 @@ from orchestrator.stats.factorial import Cell as FactorialCell
 from orchestrator.stats.factorial import FactorialEffect, factorial_effects
 from orchestrator.stats.racing import SeedRace
 from orchestrator.stats.samples import Sample
-from orchestrator.stats.verdicts import Judgement, judge
+from orchestrator.stats.verdicts import DEFAULT_MARGIN, Judgement, judge
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +91,10 @@ class AblationResults:
         return self.study.spec.ablation
 
     @property
+    def margin(self) -> float | None:
+        return margin_of(self.study)
+
+    @property
     def settings(self) -> list[str]:
         return list(self.ablation.settings) or [""]
 
@@ -106,10 +110,20 @@ def race_of(ablation: Ablation) -> SeedRace | None:
     return SeedRace(seeds.min, seeds.max) if isinstance(seeds, SeedRange) else None
 
 
-def results_of(study: Study, log: StudyLog, folder: StudyFolder) -> AblationResults:
-    """From the log and the saved predictions."""
+def margin_of(study: Study) -> float | None:
+    """The stated one; of an accuracy one point by default, of a loss none."""
+    ablation, metric = study.spec.ablation, study.spec.objective.metric
+    assert ablation is not None
+    return ablation.margin or (None if metric.endswith("/loss") else DEFAULT_MARGIN)
+
+
+def results_of(
+    study: Study, log: StudyLog, folder: StudyFolder, num_seeds: int | None = None
+) -> AblationResults:
+    """From the log and the saved predictions; of the first seeds only, as a race asks for."""
     cells = all_cells(study, Remembered(study, log.data), log)
-    found = [_cell_result(study, cell, log, folder) for cell in cells]
+    seen = (cell for cell in cells if num_seeds is None or cell.seed < num_seeds)
+    found = [_cell_result(study, cell, log, folder) for cell in seen]
     rows = [_row(study, variant, found) for variant in study_variants(study)]
     assert study.spec.ablation is not None
     settings = list(study.spec.ablation.settings) or [""]
@@ -170,7 +184,7 @@ def _judge(study: Study, effects: list[Effect]) -> list[Judgement]:
     ablation, mode = study.spec.ablation, study.spec.objective.mode
     assert ablation is not None
     alpha = 1 - ablation.confidence
-    return judge(effects, ablation.margin, alpha, mode=mode, race=race_of(ablation))
+    return judge(effects, margin_of(study), alpha, mode=mode, race=race_of(ablation))
 
 
 def _factors(study: Study, setting: str, rows: list[VariantResult]) -> Factors:

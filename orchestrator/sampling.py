@@ -1,4 +1,4 @@
-"""Proposing parameters: the only door to Optuna.
+"""Proposing parameters: points that are listed, or drawn by Optuna or CMA-ES.
 
 The Optuna study lives in memory and is rebuilt from the trial log. Every suggestion is drawn with
 its own seed, from the search's seed and the trial's number, so that after a restart the sampler
@@ -8,9 +8,7 @@ goes on as it would have gone on.
 from __future__ import annotations
 
 import math
-import warnings
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,12 +19,17 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
+from orchestrator.cma import Individual, Worth, next_point
+from orchestrator.objective import Objective, values_of
+from orchestrator.optuna_samplers import NUMBER, sampler_of
+from orchestrator.point_lists import listed_points
 from orchestrator.records import State, TrialRecord
-from orchestrator.search_spec import Search, TPESampler
-from orchestrator.space import Domain, Params, grid_points, in_space, is_active, label_of
+from orchestrator.sampler_spec import CMAESSampler, RandomSampler
+from orchestrator.search_spec import Search
+from orchestrator.space import Domain, Params, is_active, label_of, point_at
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -36,38 +39,61 @@ _STATES = {
     State.DIVERGED: OptunaState.FAIL,
     State.FAILED: OptunaState.FAIL,
 }
-_ATTEMPTS = 50
+_RANDOM = RandomSampler(name="random")
+_ATTEMPTS, _MANY_ATTEMPTS = 50, 1000
+_ATTEMPTS_OF_THE_SAMPLER = 20
+"""After so many refusals in a row, points are drawn at random."""
 
 
 class Proposals:
-    """Optuna asked for parameters and told what became of them; trials are named by their id."""
+    """A sampler asked for parameters and told what became of them; trials are named by their id."""
 
-    def __init__(self, search: Search, metric: str, mode: str, fixed: Mapping[str, Any]) -> None:
+    def __init__(
+        self, search: Search, objectives: Sequence[Objective], fixed: Mapping[str, Any]
+    ) -> None:
         self.search = search
-        self.metric = metric
-        self.mode = mode
+        self.objectives = objectives
         self.fixed = fixed
-        better = StudyDirection.MAXIMIZE if mode == "max" else StudyDirection.MINIMIZE
-        self.study = optuna.create_study(direction=better)
+        self.study = optuna.create_study(
+            directions=["maximize" if o.mode == "max" else "minimize" for o in objectives],
+            sampler=sampler_of(_RANDOM, search.seed, 0),
+        )
         self._open: dict[str, optuna.Trial] = {}
+        self._tried: list[Params] = []
+        self.learnt: list[Params] = []
+        """Points that other studies have trained."""
+        self._listed = listed_points(search, fixed)
+        self._first = search.resolved_points(fixed)
         is_grid = search.sampler.name == "grid"
-        self._grid = deque(grid_points(search.space, fixed)) if is_grid else None
-        self.num_points = len(self._grid) if self._grid is not None else math.inf
+        self.num_points = sum(1 for _ in search.grid(fixed)) if is_grid else math.inf
         """How many points the space has to offer at most."""
-        self.attempts = max(_ATTEMPTS, len(self._grid or ()))
-        """How many suggestions in a row may be known already before the space counts as empty."""
+
+    @property
+    def attempts(self) -> int:
+        """How many suggestions in a row may be refused before the space counts as empty."""
+        if self._listed is not None or self.search.constraints:
+            return int(min(max(_ATTEMPTS, self.num_points), _MANY_ATTEMPTS))
+        return _ATTEMPTS
 
     def ask(self, number: int, attempt: int) -> tuple[optuna.Trial, Params] | None:
-        """The search's point `number`, or None where a grid has no more."""
-        if self._grid is not None:
-            return self._ask_for(self._grid.popleft()) if self._grid else None
-        seed = np.random.SeedSequence([self.search.seed, number, attempt]).generate_state(1)[0]
-        self.study.sampler = self._sampler(int(seed))
-        trial = self.study.ask()
-        return trial, self._suggest(trial)
+        """The search's point `number`, or None where a list has no more."""
+        seed = self._seed(number, attempt)
+        is_hopeless = attempt >= _ATTEMPTS_OF_THE_SAMPLER
+        given = None if is_hopeless else self._untried_point()
+        if self._listed is not None:
+            point = self._filled(given, seed) if given else self._next_listed()
+            return self._ask_for(point) if point else None
+        if isinstance(self.search.sampler, CMAESSampler):
+            is_random = is_hopeless or given
+            return self._ask_for(self._filled(given, seed) if is_random else self._evolved(seed))
+        sampler = _RANDOM if is_hopeless else self.search.sampler
+        self.study.sampler = sampler_of(sampler, seed, number)
+        return self._ask_for(given or {})
 
-    def accept(self, trial: optuna.Trial, trial_id: str) -> None:
+    def accept(self, trial: optuna.Trial, trial_id: str, params: Params) -> None:
         """The suggestion will be trained under this name."""
+        trial.set_user_attr(NUMBER, len(self._tried))
+        self._tried.append(params)
         self._open[trial_id] = trial
 
     def refuse(self, trial: optuna.Trial) -> None:
@@ -75,34 +101,100 @@ class Proposals:
         self.study.tell(trial, state=OptunaState.FAIL)
 
     def report(self, trial_id: str, epoch: int, value: float) -> None:
-        self._open[trial_id].report(value, epoch)
+        """Optuna takes epochs of searches with one objective only."""
+        if len(self.objectives) == 1:
+            self._open[trial_id].report(value, epoch)
 
     def tell(self, record: TrialRecord) -> None:
         """A complete trial is worth its best epoch; a stopped one is pruned, whatever its value."""
         trial = self._open.pop(record.plan.id)
-        state = _STATES[record.state]
-        value = record.best(self.metric, self.mode) if state is OptunaState.COMPLETE else None
-        self.study.tell(trial, value, state)
+        values = values_of(record, self.objectives)
+        is_useless = record.state is State.COMPLETE and values is None
+        self.study.tell(trial, values, OptunaState.FAIL if is_useless else _STATES[record.state])
+
+    def learn(self, earlier: Iterable[tuple[Params, Sequence[float]]]) -> None:
+        """Points of other studies and their values: known from the start, no trials of this one."""
+        for params, values in earlier:
+            self.learnt.append(params)
+            space = {path: distribution_of(self.search.space[path]) for path in params}
+            labels = {path: label_of(value) for path, value in params.items()}
+            self.study.add_trial(
+                optuna.trial.create_trial(
+                    params=labels, distributions=space, values=values, user_attrs={NUMBER: -1}
+                )
+            )
 
     def replay(self, records: Iterable[TrialRecord]) -> None:
         """Tell again what an earlier run told, in the order of planning.
 
-        Trials whose parameters are no longer in the space are passed over.
+        Trials that the search would no longer propose are passed over.
         """
+        metric = self.objectives[0].metric
         for record in records:
             params = record.plan.params
-            if not in_space(self.search.space, params, self.fixed):
+            if not self.search.allows(params, self.fixed):
                 continue
             trial, _ = self._ask_for(params)
-            self.accept(trial, record.plan.id)
+            self.accept(trial, record.plan.id, params)
             for metrics in record.epochs:
-                if self.metric in metrics:
-                    trial.report(metrics[self.metric], int(metrics["epoch"]))
+                if metric in metrics:
+                    self.report(record.plan.id, int(metrics["epoch"]), metrics[metric])
             if record.state.is_final:
                 self.tell(record)
 
-    def _ask_for(self, params: Params) -> tuple[optuna.Trial, Params]:
-        self.study.enqueue_trial({path: label_of(value) for path, value in params.items()})
+    def _seed(self, number: int, attempt: int) -> int:
+        sequence = np.random.SeedSequence([self.search.seed, number, attempt])
+        return int(sequence.generate_state(1)[0])
+
+    def _untried_point(self) -> Params | None:
+        """The first of the points to try first that no trial agrees with."""
+        return next(
+            (p for p in self._first if not any(p.items() <= t.items() for t in self._tried)), None
+        )
+
+    def _next_listed(self) -> Params | None:
+        assert self._listed is not None
+        misses = (point for point in self._listed if point not in self._tried)
+        return next(misses, None)
+
+    def _filled(self, given: Params | None, seed: int) -> Params:
+        """What is not given is drawn at random."""
+        shares = np.random.default_rng(seed).random(len(self.search.space)).tolist()
+        return point_at(self.search.space, shares, self.fixed, given)
+
+    def _evolved(self, seed: int) -> Params:
+        """The next point by CMA-ES."""
+        assert isinstance(self.search.sampler, CMAESSampler)
+        trials = self.study.get_trials(deepcopy=False)
+        known = [trial for trial in trials if NUMBER in trial.user_attrs]
+        own = [self._individual(trial) for trial in known if trial.user_attrs[NUMBER] >= 0]
+        earlier = [self._individual(trial) for trial in known if trial.user_attrs[NUMBER] < 0]
+        space = self.search.space
+        shares = next_point(self.search.sampler, len(space), own, earlier, seed)
+        return point_at(space, shares, self.fixed)
+
+    def _individual(self, trial: FrozenTrial) -> Individual:
+        shares = [domain.share(trial.params[path]) for path, domain in self.search.space.items()]
+        return Individual(shares, self._worth(trial))
+
+    def _worth(self, trial: FrozenTrial) -> Worth | None:
+        """Complete trials by their value, then stopped ones by how far they came, then failed."""
+        sign = self.objectives[0].sign
+        match trial.state:
+            case OptunaState.COMPLETE:
+                return (0, sign * trial.values[0])
+            case OptunaState.PRUNED:
+                last = trial.last_step
+                value = 0.0 if last is None else sign * trial.intermediate_values[last]
+                return (1, -(last or 0), value)
+            case OptunaState.FAIL:
+                return (2,)
+        return None
+
+    def _ask_for(self, given: Params) -> tuple[optuna.Trial, Params]:
+        """A trial with these parameters; the study's sampler adds what is not given."""
+        if given:
+            self.study.enqueue_trial({path: label_of(value) for path, value in given.items()})
         trial = self.study.ask()
         return trial, self._suggest(trial)
 
@@ -114,21 +206,6 @@ class Proposals:
                 label = trial._suggest(path, distribution_of(domain))
                 params[path] = value_of(domain, label)
         return params
-
-    def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:
-        spec = self.search.sampler
-        if not isinstance(spec, TPESampler):
-            return optuna.samplers.RandomSampler(seed=seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return optuna.samplers.TPESampler(
-                n_startup_trials=spec.startup_trials,
-                n_ei_candidates=spec.candidates,
-                multivariate=True,
-                group=True,
-                constant_liar=True,
-                seed=seed,
-            )
 
 
 def distribution_of(domain: Domain) -> BaseDistribution:

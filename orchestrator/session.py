@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import fcntl
 import os
-import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from orchestrator.cells import study_variants
+from orchestrator.cells import arms_of, study_variants
 from orchestrator.choice import choose
-from orchestrator.cluster import LOCAL, PACKAGE_ROOT, Cluster, cluster
+from orchestrator.cluster import LOCAL, Cluster, cluster
 from orchestrator.engine.config import flattened
 from orchestrator.engine.errors import SkelTuneError
-from orchestrator.engine.files import write_text
+from orchestrator.engine.files import write_json
+from orchestrator.environment import git_commit
 from orchestrator.home import Home, StudyFolder
 from orchestrator.planning import current_records
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialRecord
+from orchestrator.reports.study import Format
 from orchestrator.sampling import Proposals
-from orchestrator.search_spec import NoScheduler, Scheduler
+from orchestrator.scheduler_spec import NoScheduler, Scheduler
 from orchestrator.spec import Study
-from orchestrator.stored import remember, table_of
+from orchestrator.stored import remember, stored_report, write_report
 from orchestrator.tracking import MlflowTracker, StudySummary, StudyTags
 from orchestrator.tuning import Job, TrialSource, run_trials
 from orchestrator.view import View
@@ -102,11 +103,12 @@ class Session:
         )
 
     def close(self) -> None:
-        """The study's table, on disk and with the study's run, which is closed."""
-        table = table_of(self.study, self.log, self.folder)
-        write_text(self.folder.report, table.markdown())
+        """The study's report, on disk and with the study's run, which is closed."""
+        write_json(self.folder.runs, self.tracker.run_ids)
+        report = stored_report(self.study, self.log, self.folder)
+        files = write_report(report, self.folder)
         metrics = summary_metrics(self.study, self.log, self.folder)
-        summary = StudySummary(table.markdown(), metrics, (self.folder.report,))
+        summary = StudySummary(report.text(Format.MARKDOWN), metrics, files)
         self.tracker.finish("KILLED" if self.is_stopped else "FINISHED", summary)
         if self.tracker.late:
             behind = f"MLflow lacks the last news of {len(self.tracker.late)} trials"
@@ -160,18 +162,15 @@ def varied_paths(study: Study) -> tuple[str, ...]:
     """The dotted paths in which the study's trials may differ, seeds apart."""
     if study.spec.search is not None:
         return tuple(study.spec.search.space)
-    changes = [variant.changes for variant in study_variants(study)]
-    return tuple(dict.fromkeys(path for change in changes for path in change))
+    arms = (arm for variant in study_variants(study) for arm in arms_of(study, variant))
+    paths = dict.fromkeys(path for arm in arms for path in arm.changes)
+    return tuple(path for path in paths if path != "init_like")
 
 
 def git_tags() -> dict[str, str]:
-    """The commit of the code that runs, unless it is no checkout or git is absent."""
-    command = ["git", "-C", str(PACKAGE_ROOT), "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return {}
-    return {"mlflow.source.git.commit": done.stdout.strip()}
+    """The commit of the code that runs, where it is known."""
+    commit = git_commit()
+    return {"mlflow.source.git.commit": commit} if commit else {}
 
 
 @contextmanager

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
-from orchestrator.ablation_spec import Changes
 from orchestrator.engine.config import flattened
 from orchestrator.engine.errors import SpecError
+from orchestrator.home import Home
 from orchestrator.planning import Planner, current_records
-from orchestrator.records import Role, StudyLog, TrialPlan
+from orchestrator.records import Role, StudyLog, TrialPlan, read_events
 from orchestrator.sampling import Proposals
 from orchestrator.search_spec import Search
-from orchestrator.spec import Study
+from orchestrator.space import Params
+from orchestrator.stop_rules import running_seconds, stop_reason
+from orchestrator.warm_start import earlier_trials
 
 
 class CellSource:
     """The trainings that are not finished yet; one that several cells share is there once."""
+
+    is_waiting = False
 
     def __init__(self, plans: list[TrialPlan], log: StudyLog) -> None:
         distinct: dict[str, TrialPlan] = {}
@@ -34,58 +39,78 @@ class CellSource:
 
 
 class SearchSource:
-    """Trials that an earlier run left open, then new proposals up to the search's number."""
+    """Trials that an earlier run left open, then new proposals until the search has had enough."""
+
+    is_waiting = False
 
     def __init__(
         self, search: Search, planner: Planner, log: StudyLog, proposals: Proposals
     ) -> None:
+        self._search = search
         self._planner = planner
         self._log = log
         self._proposals = proposals
         known = current_records(planner.study, log)
+        self._ids = [record.plan.id for record in known]
         self._left_open = deque(r.plan for r in known if not r.state.is_final)
-        self._number = len(known)
+        self._seconds_before = running_seconds(read_events(log.path))
+        self._opened = time.monotonic()
         self.total = int(min(search.trials, proposals.num_points))
+        self._look_at_the_limits()
 
     @property
     def num_left(self) -> int:
-        return len(self._left_open) + max(0, self.total - self._number)
+        return len(self._left_open) + max(0, self.total - len(self._ids))
 
     def next(self) -> TrialPlan | None:
         return self._left_open.popleft() if self._left_open else self._new()
 
     def _new(self) -> TrialPlan | None:
-        number = self._number
+        self._look_at_the_limits()
+        number = len(self._ids)
         if number >= self.total:
             return None
         for attempt in range(self._proposals.attempts):
             proposal = self._proposals.ask(number, attempt)
             if proposal is None:
-                return None
+                break
             suggestion, params = proposal
-            name = f"trial {number:03d}"
-            plan = self._plan(name, params)
-            if plan is not None and plan.id not in self._log.records:
-                self._proposals.accept(suggestion, plan.id)
-                self._number += 1
+            plan = self._plan(f"trial {number:03d}", params)
+            if plan is not None:
+                self._proposals.accept(suggestion, plan.id, params)
+                self._ids.append(plan.id)
                 return self._log.plan(plan).plan
             self._proposals.refuse(suggestion)
         self.total = number
         return None
 
-    def _plan(self, name: str, params: Changes) -> TrialPlan | None:
-        """None for a combination that the trial does not take."""
+    def _look_at_the_limits(self) -> None:
+        """From where a limit is reached on, the search is as long as it is."""
+        seconds = self._seconds_before + time.monotonic() - self._opened
+        records = [self._log.records[trial] for trial in self._ids]
+        objectives = self._proposals.objectives
+        if stop_reason(self._search.stop, objectives, records, seconds) is not None:
+            self.total = min(self.total, len(self._ids))
+
+    def _plan(self, name: str, params: Params) -> TrialPlan | None:
+        """None for what the search or the trial does not take, and for what is known already."""
+        is_allowed = self._search.allows(params, self._proposals.fixed)
+        if not is_allowed or params in self._proposals.learnt:
+            return None
         try:
-            return self._planner.plan(name, Role.SEARCH, name, params)
+            plan = self._planner.plan(name, Role.SEARCH, name, params)
         except SpecError:
             return None
+        return None if plan.id in self._log.records else plan
 
 
-def open_search(study: Study, log: StudyLog) -> Proposals:
-    """The sampler of a search, with everything told that the log knows."""
+def open_search(planner: Planner, log: StudyLog, home: Home) -> Proposals:
+    """The sampler of a search, with everything told that earlier studies and the log know."""
+    study = planner.study
     assert study.spec.search is not None
-    objective = study.spec.objective
     fixed = flattened(study.baseline.plain())
-    proposals = Proposals(study.spec.search, objective.metric, objective.mode, fixed)
+    proposals = Proposals(study.spec.search, study.spec.objectives, fixed)
+    for earlier in earlier_trials(planner, home):
+        proposals.learn(earlier.observations)
     proposals.replay(current_records(study, log))
     return proposals

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ConfigDict, Field, model_validator
@@ -69,18 +70,6 @@ class Domain(Document):
         is_number = isinstance(value, int if self.int_range is not None else int | float)
         return is_number and low <= value <= high
 
-    def at(self, share: float) -> Any:
-        """The value below which this share, in [0, 1), of the domain lies."""
-        if self.choice is not None:
-            return self.choice[int(share * len(self.choice))]
-        low, high = self.bounds
-        if self.int_range is not None or self.step is not None:
-            if self.log:
-                return round(low * (high / low) ** share)
-            values = self.grid()
-            return values[int(share * len(values))]
-        return low * (high / low) ** share if self.log else low + share * (high - low)
-
     def grid(self) -> list[Any]:
         """Every value, where the values are countable; else ValueError."""
         if self.choice is not None:
@@ -91,6 +80,37 @@ class Domain(Document):
         step = self.step or 1
         values = [low + i * step for i in range(int((high - low) / step + 1e-9) + 1)]
         return [int(v) for v in values] if self.int_range is not None else values
+
+    @property
+    def is_countable(self) -> bool:
+        is_float = self.float_range is not None and self.step is None
+        return self.choice is not None or not (self.log or is_float)
+
+    def at(self, share: float) -> Any:
+        """The value at this share, from 0 to 1, of the way through the domain."""
+        if self.is_countable:
+            values = self.grid()
+            return values[min(int(share * len(values)), len(values) - 1)]
+        low, high = self._scaled()
+        value = low + share * (high - low)
+        value = math.exp(value) if self.log else value
+        first, last = self.bounds
+        value = min(max(value, first), last)
+        return value if self.int_range is None else round(value)
+
+    def share(self, value: Any) -> float:
+        """The share of the way at which a value lies: the middle of what `at` turns into it."""
+        if self.is_countable:
+            values = self.grid()
+            return (values.index(value) + 0.5) / len(values)
+        low, high = self._scaled()
+        return ((math.log(value) if self.log else value) - low) / (high - low)
+
+    def _scaled(self) -> tuple[float, float]:
+        """The bounds on the scale that is walked evenly; of ints with half a step around."""
+        half = 0.5 if self.int_range is not None else 0.0
+        low, high = self.bounds[0] - half, self.bounds[1] + half
+        return (math.log(low), math.log(high)) if self.log else (low, high)
 
 
 Space = dict[str, Domain]
@@ -112,6 +132,17 @@ def in_space(space: Space, params: Params, fixed: Mapping[str, Any]) -> bool:
     """Whether a search of this space could have proposed exactly these parameters."""
     active = {path for path, domain in space.items() if is_active(domain, params, fixed)}
     return active == params.keys() and all(space[p].holds(v) for p, v in params.items())
+
+
+def point_at(
+    space: Space, shares: Sequence[float], fixed: Mapping[str, Any], given: Params | None = None
+) -> Params:
+    """The point at these shares of the domains, one a path; `given` values stand as they are."""
+    params: Params = {}
+    for (path, domain), share in zip(space.items(), shares, strict=True):
+        if is_active(domain, params, fixed):
+            params[path] = given[path] if given and path in given else domain.at(share)
+    return params
 
 
 def grid_points(space: Space, fixed: Mapping[str, Any]) -> Iterator[Params]:

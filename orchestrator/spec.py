@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -12,16 +12,10 @@ from orchestrator.ablation_spec import Ablation, Changes
 from orchestrator.engine.config import Document, TrialConfig, resolve_trial
 from orchestrator.engine.documents import Raw, changed, read_mapping, validated
 from orchestrator.engine.errors import Problem, SpecError
+from orchestrator.objective import Objective as Objective
 from orchestrator.search_spec import Search
 
 SINGLE_TRIALS = "single_trials"
-
-
-class Objective(Document):
-    """What is optimised, and compared between variants, at each trial's best epoch."""
-
-    metric: str
-    mode: Literal["min", "max"] = "max"
 
 
 class Resources(Document):
@@ -43,6 +37,11 @@ class StudySpec(Document):
     retries: int = Field(2, ge=0, description="how often a trial whose worker died starts again")
     ablation: Ablation | None = None
     search: Search | None = None
+
+    @property
+    def objectives(self) -> list[Objective]:
+        """The objective first; a search may have further ones."""
+        return [self.objective, *(self.search.further_objectives if self.search else ())]
 
     @field_validator("study")
     @classmethod
@@ -66,6 +65,8 @@ class Study:
     source: str
     trial_document: Raw
     baseline: TrialConfig
+    question: str = ""
+    """The comment at the head of the study file."""
 
     def config(self, changes: Changes, what: str) -> TrialConfig:
         """The trial with changes applied; a `SpecError` naming the study file and `what`."""
@@ -77,9 +78,17 @@ def load_study(path: Path) -> Study:
     spec = validated(StudySpec, read_mapping(path), str(path))
     trial_path = _trial_path(path, spec.trial)
     document = changed(read_mapping(trial_path), spec.overrides, f"{path} (overrides)")
-    study = Study(spec, str(path), document, resolve_trial(document, {}, str(trial_path)))
+    baseline = resolve_trial(document, {}, str(trial_path))
+    study = Study(spec, str(path), document, baseline, head_comment(path))
     _check_objective(study)
     return study
+
+
+def head_comment(path: Path) -> str:
+    """The lines of comment that a file begins with, those for editors left out."""
+    lines = itertools.takewhile(lambda line: line.startswith("#"), path.read_text().splitlines())
+    told = (line.removeprefix("#").removeprefix(" ").rstrip() for line in lines)
+    return "\n".join(line for line in told if not line.startswith("yaml-language-server"))
 
 
 def _trial_path(study_path: Path, trial: str) -> Path:
@@ -90,6 +99,10 @@ def _trial_path(study_path: Path, trial: str) -> Path:
 
 def _check_objective(study: Study) -> None:
     problems = objective_problems(study.spec.objective, study.baseline)
+    ablation, metric = study.spec.ablation, study.spec.objective.metric
+    if ablation is not None and ablation.has_streams and metric.endswith("/loss"):
+        message = "summed scores of streams have no loss; compare top1 or mean_class"
+        problems.append(Problem("objective.metric", metric, message))
     if problems:
         raise SpecError(study.source, problems)
 

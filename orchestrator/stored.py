@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from orchestrator.engine.config import resolve_trial
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.errors import SkelTuneError
-from orchestrator.engine.files import write_json
+from orchestrator.engine.files import write_json, write_text
+from orchestrator.environment import environment
 from orchestrator.home import Home, StudyFolder
 from orchestrator.planning import current_records
 from orchestrator.records import StudyLog
-from orchestrator.report import Table, ablation_table, leaderboard
+from orchestrator.reports.links import stored_links
+from orchestrator.reports.study import Format, StudyReport
 from orchestrator.results import results_of
 from orchestrator.spec import Study, StudySpec
 
@@ -27,7 +30,7 @@ def stored_study(home: Home, name: str) -> Study:
     saved = json.loads(folder.spec.read_text())
     spec = StudySpec.model_validate(saved["spec"])
     baseline = resolve_trial(saved["trial"], {}, saved["source"])
-    return Study(spec, saved["source"], saved["trial"], baseline)
+    return Study(spec, saved["source"], saved["trial"], baseline, saved.get("question", ""))
 
 
 def stored_log(home: Home, name: str) -> StudyLog:
@@ -35,19 +38,37 @@ def stored_log(home: Home, name: str) -> StudyLog:
 
 
 def remember(study: Study, folder: StudyFolder, tracking: dict[str, str]) -> None:
-    """Keep the study, resolved, and where it is tracked beside its log."""
+    """Keep the study, resolved, where it is tracked and what runs it, beside its log."""
     document: Raw = {
         "source": study.source,
+        "question": study.question,
         "spec": study.spec.model_dump(mode="json", by_alias=True),
         "trial": study.trial_document,
+        "environment": environment(),
         **tracking,
     }
     write_json(folder.spec, document)
 
 
-def table_of(study: Study, log: StudyLog, folder: StudyFolder) -> Table:
-    """The study's table from its log and its saved predictions."""
-    if study.spec.ablation is not None:
-        return ablation_table(results_of(study, log, folder))
-    spec, records = study.spec, current_records(study, log)
-    return leaderboard(spec.study, records, spec.objective, study.baseline.select_on)
+def stored_report(study: Study, log: StudyLog, folder: StudyFolder) -> StudyReport:
+    """From the study's log and its saved predictions."""
+    saved = json.loads(folder.spec.read_text())
+    return StudyReport(
+        study,
+        current_records(study, log),
+        results_of(study, log, folder) if study.spec.ablation is not None else None,
+        stored_links(folder),
+        saved.get("environment", {}),
+        log.data,
+    )
+
+
+def write_report(report: StudyReport, folder: StudyFolder) -> tuple[Path, ...]:
+    """The page and the tables into the study's folder; the files written."""
+    texts = {
+        folder.page: report.text(Format.HTML),
+        folder.report: report.text(Format.MARKDOWN),
+    }
+    for file, text in texts.items():
+        write_text(file, text)
+    return tuple(texts)

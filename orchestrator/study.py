@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.cells import check_distinct, study_variants
-from orchestrator.checks import check_models, check_space
+from orchestrator.cells import arms_of, check_distinct, study_variants
+from orchestrator.checks import check_models
 from orchestrator.fairness import tuning_plans
 from orchestrator.planning import Planner, current_records, first_cells
+from orchestrator.racing import RaceSource
 from orchestrator.records import Role, StudyLog, TrialRecord
+from orchestrator.results import race_of
+from orchestrator.search_checks import check_search
 from orchestrator.session import Services, Session, open_session
 from orchestrator.sources import CellSource, SearchSource, open_search
 from orchestrator.spec import Study
@@ -40,12 +43,12 @@ def run_study(study: Study, services: Services, retry_failed: bool = False) -> O
 def check_study(study: Study, planner: Planner, log: StudyLog) -> None:
     """Raise `SpecError` with everything that could not be run."""
     if study.spec.search is not None:
-        check_space(study)
+        check_search(study)
         check_models(study, planner, {"trial": study.baseline})
         return
     check_distinct(study, first_cells(study, planner, log))
-    variants = study_variants(study)
-    configs = {f"variant {v.name}": study.config(v.changes, v.name) for v in variants}
+    arms = (arm for variant in study_variants(study) for arm in arms_of(study, variant))
+    configs = {f"variant {arm.name}": study.config(arm.changes, arm.name) for arm in arms}
     check_models(study, planner, configs)
 
 
@@ -56,6 +59,10 @@ def _run_ablation(session: Session, planner: Planner) -> None:
         session.run(CellSource(tries, log), Role.TUNING)
         if session.is_stopped:
             return
+    assert study.spec.ablation is not None
+    if race_of(study.spec.ablation) is not None:
+        session.run(RaceSource(study, planner, log, session.folder), Role.CELL)
+        return
     plans = [plan for cell in first_cells(study, planner, log) for plan in cell.plans]
     session.run(CellSource(plans, log), Role.CELL)
 
@@ -63,6 +70,6 @@ def _run_ablation(session: Session, planner: Planner) -> None:
 def _run_search(session: Session, planner: Planner) -> None:
     search = session.study.spec.search
     assert search is not None
-    proposals = open_search(session.study, session.log)
+    proposals = open_search(planner, session.log, session.services.home)
     source = SearchSource(search, planner, session.log, proposals)
     session.run(source, Role.SEARCH, search.scheduler, proposals)

@@ -109,6 +109,11 @@ class MlflowTracker:
         run = self._runs.get(trial_id)
         return None if run is None else run.info.run_id
 
+    @property
+    def run_ids(self) -> dict[str, str]:
+        """Each trial's run, by the trial's id."""
+        return {trial: str(run.info.run_id) for trial, run in self._runs.items()}
+
     def sync(self, record: TrialRecord, artifacts: Iterable[Path] = ()) -> None:
         try:
             self._sync(record, list(artifacts))

@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ray import tune
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from orchestrator.asha import ResumableASHA
 from orchestrator.cluster import require_room
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.documents import Raw
@@ -26,7 +24,8 @@ from orchestrator.engine.errors import DivergedError
 from orchestrator.engine.files import TrialFiles
 from orchestrator.engine.trial import load_result, train_epochs
 from orchestrator.records import State, TrialPlan, TrialRecord
-from orchestrator.search_spec import ASHAScheduler, Scheduler
+from orchestrator.scheduler_spec import Scheduler
+from orchestrator.schedulers import scheduler_of
 from orchestrator.spec import Objective, Resources
 
 _OUTCOME = "outcome"
@@ -41,8 +40,12 @@ class TrialSource(Protocol):
     def num_left(self) -> int:
         """How many trials are still to be started."""
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether `next` may have something again once a running trial has ended."""
+
     def next(self) -> TrialPlan | None:
-        """The next trial, or None when there is nothing more to start."""
+        """The next trial, or None when there is nothing to start (now, if it is waiting)."""
 
 
 class Listener(Protocol):
@@ -120,6 +123,8 @@ class _PlannedTrials(Searcher):
 
     def suggest(self, trial_id: str) -> Raw | None:
         plan = self._source.next()
+        if plan is None and self._source.is_waiting:
+            return None
         if plan is None:
             return Searcher.FINISHED  # type: ignore[return-value]  # a word that Ray looks for
         self._plans[trial_id] = plan
@@ -205,7 +210,7 @@ def run_trials(
         tune.with_resources(EngineTrainable, resources),
         tune_config=tune.TuneConfig(
             search_alg=_PlannedTrials(source, job, plans),
-            scheduler=_scheduler(job, plans, known),
+            scheduler=scheduler_of(job.scheduler, job.objective, plans, known),
             num_samples=-1,
             max_concurrent_trials=job.max_concurrent,
             reuse_actors=True,
@@ -223,14 +228,3 @@ def run_trials(
         tuner.fit()
     finally:
         shutil.rmtree(job.scratch, ignore_errors=True)
-
-
-def _scheduler(
-    job: Job, plans: dict[str, TrialPlan], records: Iterable[TrialRecord]
-) -> TrialScheduler:
-    match job.scheduler:
-        case ASHAScheduler() as spec:
-            scheduler = ResumableASHA(job.objective, spec, plans)
-            scheduler.replay(records)
-            return scheduler
-    return FIFOScheduler()  # type: ignore[no-untyped-call]

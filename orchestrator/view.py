@@ -14,7 +14,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from orchestrator.records import State, TrialRecord
-from orchestrator.report import Table
+from orchestrator.reports.table import Entry, Table
 from orchestrator.spec import Objective
 
 _REFRESH_SECONDS = 0.5
@@ -115,13 +115,26 @@ def plain_console() -> Console:
 
 def show_table(console: Console, table: Table) -> None:
     rich_table = RichTable(title=table.title, title_justify="left", title_style="bold")
-    for number, column in enumerate(table.columns):
-        rich_table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
-    for row in table.rows:
-        rich_table.add_row(*map(Text, row))
+    for column, align in zip(table.columns, table.alignments, strict=True):
+        rich_table.add_column(column, justify=align.value, overflow="fold")
+    for heading, entries in table.entries():
+        if heading is not None:
+            rich_table.add_section()
+            rich_table.add_row(Text(heading, style="italic"))
+        rich_table.add_row(*map(_cell, entries))
     console.print(rich_table, highlight=False)
-    for note in table.notes:
+    footnotes = [f"{_raised(mark)} {text}" for mark, text in table.footnotes.items()]
+    for note in [*footnotes, *table.notes]:
         console.print(note, style="dim", highlight=False, markup=False)
+
+
+def _cell(entry: Entry) -> Text:
+    text = Text(entry.text, style="bold" if entry.is_bold else "")
+    return text.append(" ".join(map(_raised, entry.marks)))
+
+
+def _raised(mark: str) -> str:
+    return mark.translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def _last_line(text: str) -> str:

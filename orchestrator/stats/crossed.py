@@ -53,14 +53,17 @@ class CrossedVariance:
         """Never below `seeds` or `clips`, which the true total is not below either."""
         return max(self.seeds + self.clips - self.residual, self.seeds, self.clips)
 
-    def projected(self, num_seeds: Floats | float, num_clips: float | None = None) -> Floats:
-        """The total that other numbers of seeds (and clips) would leave."""
-        by_seeds = self.num_seeds / np.asarray(num_seeds, dtype=float)
-        by_clips = self.num_clips / num_clips if num_clips and self.num_clips else 1.0
-        return (
-            self.seed_part * by_seeds
-            + self.clip_part * by_clips
-            + self.residual * by_seeds * by_clips
+    def projected(self, num_seeds: int, num_clips: int | None) -> CrossedVariance:
+        """What other numbers of seeds and clips would leave."""
+        by_seeds = self.num_seeds / num_seeds
+        by_clips = 1.0 if self.num_clips is None else self.num_clips / (num_clips or 1)
+        residual = self.residual * by_seeds * by_clips
+        return CrossedVariance(
+            seeds=self.seed_part * by_seeds + residual,
+            clips=self.clip_part * by_clips + residual,
+            residual=residual,
+            num_seeds=num_seeds,
+            num_clips=num_clips,
         )
 
 

@@ -9,6 +9,7 @@ shorter, but far too sure of itself at small error rates: `tests/benchmarks/benc
 
 from __future__ import annotations
 
+import math
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -17,8 +18,8 @@ from scipy import optimize, special, stats
 from orchestrator.stats.crossed import CrossedVariance
 from orchestrator.stats.samples import Floats
 
-SEED_NODES = 192
-CLIP_NODES = 12
+SEED_NODES = 64
+CLIP_NODES = 16
 
 
 class Pivot:
@@ -43,16 +44,20 @@ class Pivot:
     def tail(self, error: float) -> float:
         """The probability of an error above this one."""
         if self._variance.num_clips is None:
-            return float(stats.t.sf(error / self._variance.seeds**0.5, self._degrees))
+            return float(special.stdtr(self._degrees, -error / self._variance.seeds**0.5))
         deviations, weights = self._deviations
         return float(weights @ special.ndtr(-error / deviations))
 
     def quantile(self, tail: float) -> float:
         """The error that is exceeded with probability `tail`, at most 0.5."""
         if self._variance.num_clips is None:
-            return float(stats.t.isf(tail, self._degrees) * self._variance.seeds**0.5)
-        highest = -special.ndtri(tail) * self._deviations[0].max()
-        return float(optimize.brentq(lambda x: self.tail(x) - tail, 0.0, highest + 1e-12))
+            return float(-special.stdtrit(self._degrees, tail) * self._variance.seeds**0.5)
+        highest = -special.ndtri(tail) * self._deviations[0].max() + 1e-9
+        distance = optimize.brentq(self._beyond, 0.0, highest, args=(tail,), xtol=1e-6, rtol=1e-8)
+        return float(distance)
+
+    def _beyond(self, error: float, tail: float) -> float:
+        return math.log(self.tail(error) / tail)
 
     @property
     def _degrees(self) -> int:

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from data.dataset import Clip, DatasetSource, RawClip
+from data.store import ArrayStore
 from tests.data.stores import CHAIN, make_clip, split_chain
 
 HELD_FROM = 24
+NUM_CLIPS, PART = 40, 4
 
 
 def write_clips(raw: Path, num_clips: int) -> Path:
@@ -50,3 +52,11 @@ def names_read(raw: Path) -> list[str]:
 
 
 FOLDER = DatasetSource(CHAIN, scan=scan_folder, splits={"xsub": split_chain})
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def bytes_of(store: ArrayStore) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in store.folder.iterdir()}

@@ -68,7 +68,7 @@ def test_excluded_clips_are_left_out(tmp_path: Path) -> None:
     exclude = tmp_path / "exclude.txt"
     exclude.write_text(f"a01_s01_e01\na01_s01_e03{ENDING}\n")
 
-    clips = scan_msr_action3d(tmp_path / "raw", exclude=str(exclude))
+    clips = scan_msr_action3d(tmp_path / "raw", exclude=exclude)
 
     assert [clip.name for clip in clips] == ["a01_s01_e02"]
 
@@ -86,7 +86,22 @@ def test_a_list_of_excluded_clips_that_cannot_be_right_is_refused(
         exclude.write_text(names)
 
     with pytest.raises(ValueError, match=problem):
-        scan_msr_action3d(tmp_path, exclude=str(exclude))
+        scan_msr_action3d(tmp_path, exclude=exclude)
+
+
+def test_a_list_of_excluded_clips_that_was_changed_is_noticed(tmp_path: Path) -> None:
+    for name in ("a01_s01_e01", "a01_s01_e02"):
+        write_sequence(tmp_path / "raw", name, make_frames(2))
+    exclude = tmp_path / "exclude.txt"
+    exclude.write_text("a01_s01_e01\n")
+    first = prepare(MSR_ACTION3D, tmp_path / "raw", tmp_path, exclude=exclude)
+    again = prepare(MSR_ACTION3D, tmp_path / "raw", tmp_path, exclude=exclude)
+
+    exclude.write_text("a01_s01_e02\n")
+
+    assert first.digest == again.digest
+    with pytest.raises(ValueError, match=r"was prepared as .*overwrite it"):
+        prepare(MSR_ACTION3D, tmp_path / "raw", tmp_path, exclude=exclude)
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,32 @@ def test_no_memory_is_taken_for_what_a_file_only_claims(tmp_path: Path, claim: b
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
 
 
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        (b"}", b"Ns"),
+        (b"}(", b"Nu"),
+        (b"(", b"Nd"),
+        (b"\x8f(", b"\x90"),
+        (b"(", b"\x91"),
+        (b"cbuiltins\nset\n(", b"l\x85R"),
+        (b"cbuiltins\nfrozenset\n(", b"l\x85R"),
+    ],
+    ids=["key", "keys", "keys at once", "set", "frozen set", "set made", "frozen set made"],
+)
+def test_what_would_take_for_ever_to_hash_is_refused(
+    tmp_path: Path, begin: bytes, end: bytes
+) -> None:
+    nested: tuple[object, ...] = ()
+    for _ in range(60):
+        nested = (nested, nested)
+    path = tmp_path / "clips.pkl"
+    path.write_bytes(b"\x80\x04" + begin + pickle.dumps(nested, 2)[2:-1] + end + b".")
+
+    with pytest.raises(ValueError, match="refused a tuple"):
+        read_plain_pickle(path)
+
+
 @given(place=st.integers(min_value=0), byte=st.integers(0, 255), protocol=st.sampled_from([2, 5]))
 @settings(max_examples=300, deadline=None, derandomize=True)
 def test_a_damaged_byte_raises_a_value_error_or_nothing(

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba.core.caching import CacheImpl
 
-from data.skeleton_arrays import parse_at_once
+from data.skeleton_bytes import compiled, parse_bytes
 from data.skeleton_text import Bodies, parse_skeleton_text
 from tests.benchmarks.straightforward_skeleton_text import read_skeleton_lines
 from tests.data.skeleton_files import (
@@ -101,12 +104,43 @@ def test_damage_is_refused_by_name_or_read_as_line_by_line(
         assert_same(parse_skeleton_text(content, "a.skeleton"), expected)
 
 
-def test_files_of_the_usual_form_are_parsed_at_once(tmp_path: Path) -> None:
+def test_files_of_the_usual_form_are_read_by_compiled_code(tmp_path: Path) -> None:
     for path in write_ntu_folder(tmp_path, 8):
         content = path.read_bytes()
 
-        assert parse_at_once(content) is not None
+        assert parse_bytes(content) is not None
         assert_same(parse_skeleton_text(content, path.name), read_skeleton_lines(content))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.text("0123456789", max_size=19), st.integers(-25, 25)), max_size=9))
+def test_coordinates_with_exponents_are_read_as_by_float(parts: list[tuple[str, int]]) -> None:
+    texts = [f"{digits[:1]}.{digits[1:]}e{power}" for digits, power in parts if digits] + ["-0e0"]
+    joints = [[texts[(3 * joint + axis) % len(texts)] for axis in range(3)] for joint in range(25)]
+    lines = ["1", "1", f"7 {STATES}", "25", *(" ".join([*joint, *"123456789"]) for joint in joints)]
+
+    bodies = parse_skeleton_text("\n".join(lines).encode(), "a")
+
+    expected = np.array([[float(text) for text in joint] for joint in joints])
+    assert bodies.joints.tobytes() == expected.tobytes()
+
+
+def test_the_compiler_is_loaded_where_text_is_parsed_and_nowhere_before() -> None:
+    program = "import sys; from data import DATASETS; assert 'numba' not in sys.modules"
+
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_without_a_place_to_keep_compiled_code_it_is_compiled_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(CacheImpl, "_locator_classes", [])
+
+    assert compiled(abs_of)(-3) == 3
+
+
+def abs_of(number: int) -> int:
+    return abs(number)
 
 
 def test_written_clips_have_the_names_and_lengths_of_the_data_set(tmp_path: Path) -> None:

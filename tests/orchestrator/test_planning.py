@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.checks import check_space
+from orchestrator.cells import check_distinct
 from orchestrator.engine.errors import SpecError
-from orchestrator.planning import Planner, cells, current_records, plan_of
-from orchestrator.records import Role, State, StudyLog
+from orchestrator.home import Home
+from orchestrator.planning import Planner, current_records, first_cells, plan_of
+from orchestrator.records import Role, State, StudyLog, TrialPlan
 from orchestrator.sources import CellSource, SearchSource, open_search
 from orchestrator.spec import Study
 
@@ -18,13 +19,20 @@ def log(tmp_path: Path) -> StudyLog:
     return StudyLog(tmp_path / "events.jsonl").open()
 
 
+def cells(study: Study, planner: Planner) -> list[TrialPlan]:
+    """The trainings of a study that has not begun."""
+    found = first_cells(study, planner, StudyLog(Path("none")))
+    check_distinct(study, found)
+    return [plan for cell in found for plan in cell.plans]
+
+
 def reopened(log: StudyLog) -> StudyLog:
     return StudyLog(log.path).open()
 
 
 def search_of(study: Study, log: StudyLog, data_root: Path) -> SearchSource:
-    planner = Planner(study, data_root)
-    return SearchSource(study.spec.search, planner, log, open_search(study, log))
+    planner, home = Planner(study, data_root), Home(data_root)
+    return SearchSource(study.spec.search, planner, log, open_search(planner, log, home))
 
 
 def drain(source: SearchSource | CellSource) -> list:
@@ -155,13 +163,20 @@ def test_the_cell_source_passes_over_final_cells_and_gives_open_ones_again(
     assert [plan.id for plan in drain(source)] == ids[2:]
 
 
+def planned(study: Study, data_root: Path, log: StudyLog) -> None:
+    """As a run does it before anything starts."""
+    planner = Planner(study, data_root)
+    CellSource(cells(study, planner), log)
+    log.use_data(planner.digests)
+
+
 def current_of(study: Study, log: StudyLog) -> list[tuple[str, int]]:
     return [(record.plan.variant, record.plan.seed) for record in current_records(study, log)]
 
 
 def test_the_records_of_a_study_that_did_not_change_are_all_current(study_of, data_root, log):
     study = study_of(ablation=CVSTA | {"seeds": 2})
-    CellSource(cells(study, Planner(study, data_root)), log)
+    planned(study, data_root, log)
 
     assert current_of(study, log) == [
         ("baseline", 0),
@@ -173,7 +188,7 @@ def test_the_records_of_a_study_that_did_not_change_are_all_current(study_of, da
 
 def test_records_of_another_trial_file_are_not_current(study_of, data_root: Path, log: StudyLog):
     before = study_of(ablation=CVSTA, overrides={"epochs": 3})
-    CellSource(cells(before, Planner(before, data_root)), log)
+    planned(before, data_root, log)
 
     assert current_of(study_of(ablation=CVSTA), log) == []
 
@@ -182,7 +197,7 @@ def test_records_of_a_variant_that_now_means_something_else_are_not_current(
     study_of, data_root: Path, log: StudyLog
 ):
     before = study_of(ablation={"variants": {"wide": {"model.width": 8}}, "seeds": 1})
-    CellSource(cells(before, Planner(before, data_root)), log)
+    planned(before, data_root, log)
 
     now = study_of(ablation={"variants": {"wide": {"model.width": 16}}, "seeds": 1})
 
@@ -193,7 +208,7 @@ def test_records_of_a_variant_that_the_study_has_no_more_are_not_current(
     study_of, data_root: Path, log: StudyLog
 ):
     before = study_of(ablation=CVSTA | {"variants": {"wide": {"model.width": 8}}, "seeds": 1})
-    CellSource(cells(before, Planner(before, data_root)), log)
+    planned(before, data_root, log)
 
     now = study_of(ablation=CVSTA | {"seeds": 1})
 
@@ -202,10 +217,10 @@ def test_records_of_a_variant_that_the_study_has_no_more_are_not_current(
 
 def test_a_variant_that_got_another_name_keeps_its_trials(study_of, data_root: Path, log):
     before = study_of(ablation={"variants": {"wide": {"model.width": 8}}, "seeds": 1})
-    CellSource(cells(before, Planner(before, data_root)), log)
+    planned(before, data_root, log)
 
     now = study_of(ablation={"variants": {"wider": {"model.width": 8}}, "seeds": 1})
-    CellSource(cells(now, Planner(now, data_root)), log)
+    planned(now, data_root, log)
 
     assert current_of(now, log) == [("baseline", 0), ("wider", 0)]
 
@@ -255,7 +270,7 @@ def test_a_resumed_search_gives_the_open_trials_first_and_then_new_ones(
     assert len(plans) == 3
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "grid"])
+@pytest.mark.parametrize("sampler", ["random", "quasi_random", "tpe", "grid"])
 def test_a_resumed_search_goes_on_as_it_would_have_gone_on(
     study_of, data_root: Path, tmp_path: Path, sampler
 ):
@@ -288,7 +303,7 @@ def test_a_longer_search_adds_trials_to_the_finished_ones(study_of, data_root: P
     assert [plan.name for plan in plans] == ["trial 002", "trial 003", "trial 004"]
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "grid"])
+@pytest.mark.parametrize("sampler", ["random", "quasi_random", "tpe", "gp", "nsga2", "grid"])
 def test_a_space_with_fewer_points_than_trials_ends_the_search(
     study_of, data_root: Path, log: StudyLog, sampler
 ):
@@ -298,6 +313,52 @@ def test_a_space_with_fewer_points_than_trials_ends_the_search(
     plans = drain(search_of(study_of(search=search), log, data_root))
 
     assert sorted(plan.params["model.cvsta"] for plan in plans) == [False, True]
+
+
+@pytest.mark.parametrize("sampler", ["random", "quasi_random", "tpe", "grid"])
+def test_points_that_break_a_constraint_are_never_planned(study_of, data_root, log, sampler):
+    rule = {"left": ["epochs", "batch_size"], "op": "<=", "right": 12}
+    space = {"epochs": {"int": [1, 9]}, "batch_size": {"int": [1, 9]}}
+    search = {"trials": 12, "space": space, "constraints": [rule], "sampler": {"name": sampler}}
+
+    points = [p.params for p in drain(search_of(study_of(search=search), log, data_root))]
+
+    assert len(points) == 12
+    assert all(point["epochs"] * point["batch_size"] <= 12 for point in points)
+
+
+def test_a_search_starts_with_the_configuration_of_its_trial(study_of, data_root, log):
+    study = study_of(search={"trials": 2, "space": RATES, "points": ["trial"]})
+
+    plans = drain(search_of(study, log, data_root))
+
+    assert plans[0].config == study.baseline.plain()
+    assert plans[1].config != plans[0].config
+
+
+@pytest.mark.parametrize("stop", [{"patience": 2}, {"hours": 1e-9}], ids=["patience", "hours"])
+def test_a_search_that_has_had_enough_stays_ended_after_a_restart(study_of, data_root, log, stop):
+    search = {"trials": 9, "space": RATES, "sampler": {"name": "random"}}
+    for _ in range(3):
+        finish(log, search_of(study_of(search=search), log, data_root).next().id)
+
+    source = search_of(study_of(search=search | {"stop": stop}), reopened(log), data_root)
+
+    assert (source.total, source.num_left, source.next()) == (3, 0, None)
+
+
+def test_what_was_left_open_is_finished_though_the_search_has_had_enough(
+    study_of, data_root: Path, log: StudyLog
+):
+    search = {"trials": 9, "space": RATES, "sampler": {"name": "random"}}
+    open_trial = search_of(study_of(search=search), log, data_root).next()
+    log.start(open_trial.id)
+    log.epoch(open_trial.id, {"epoch": 0, "val/top1": 50.0})
+
+    hours = search | {"stop": {"hours": 1e-9}}
+    source = search_of(study_of(search=hours), reopened(log), data_root)
+
+    assert [plan.id for plan in drain(source)] == [open_trial.id]
 
 
 def test_a_grid_is_walked_in_the_order_of_the_file_and_may_be_cut_short(study_of, data_root, log):
@@ -317,39 +378,3 @@ def test_a_long_grid_is_resumed_after_its_finished_points(study_of, data_root: P
     plans = drain(search_of(study, reopened(log), data_root))
 
     assert [plan.params["epochs"] for plan in plans] == [53, 54]
-
-
-def test_a_space_that_fits_the_trial_is_accepted(study_of):
-    space = {
-        "model.temporal_kernels": {"choice": [[5], [3, 5]]},
-        "loss.classification.name": {"choice": ["cross_entropy", "smfl"]},
-        "loss.classification.gamma": {
-            "float": [0, 3],
-            "when": {"loss.classification.name": "smfl"},
-        },
-    }
-
-    check_space(
-        study_of(
-            overrides={"loss.classification.name": "smfl"}, search={"trials": 1, "space": space}
-        )
-    )
-
-
-def test_every_path_and_value_that_the_trial_does_not_take_is_told_at_once(study_of):
-    space = {
-        "model.widht": {"int": [4, 8]},
-        "model.activation": {"choice": ["tanh", "swish", "gelu"]},
-        "data.eval_crop": {"float": [0.5, 1.5]},
-    }
-
-    with pytest.raises(SpecError) as caught:
-        check_space(study_of(search={"trials": 1, "space": space}))
-
-    told = {(problem.path, problem.value) for problem in caught.value.problems}
-    assert {path for path, _ in told} == {
-        "search.space: model.widht",
-        "search.space: model.activation",
-        "search.space: data",
-    }
-    assert ("search.space: model.activation", "gelu") in told

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.checks import check_space
 from orchestrator.engine.config import load_trial
 from orchestrator.schemas import schemas, write_schemas
+from orchestrator.search_checks import check_search
 from orchestrator.spec import load_study
 
 SEARCH_SPACES = Path(__file__).resolve().parents[2] / "search_spaces"
@@ -41,7 +41,7 @@ def test_every_committed_study_loads_under_its_own_name(path: Path):
 
     assert study.spec.study == path.stem
     if study.spec.search is not None:
-        check_space(study)
+        check_search(study)
 
 
 @pytest.mark.parametrize("path", [*TRIALS, *STUDIES], ids=lambda path: path.name)

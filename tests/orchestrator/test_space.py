@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from orchestrator.space import Domain, grid_points, is_active, label_of
+from orchestrator.space import Domain, grid_points, is_active, label_of, point_at
 
 
 def domain(**content: object) -> Domain:
@@ -103,3 +103,58 @@ def test_grid_points_leave_inactive_paths_out_and_come_once():
     points = list(grid_points(space, {}))
 
     assert points == [{"a": "x"}, {"a": "y", "b": 1}, {"a": "y", "b": 2}, {"a": "y", "b": 3}]
+
+
+DOMAINS = [
+    {"choice": [[5], [3, 5], [3, 5, 7]]},
+    {"int": [2, 9], "step": 3},
+    {"int": [1, 64], "log": True},
+    {"float": [0, 1], "step": 0.25},
+    {"float": [1e-3, 1.0], "log": True},
+    {"float": [-2, 5]},
+]
+
+
+@pytest.mark.parametrize("content", DOMAINS, ids=str)
+@pytest.mark.parametrize("share", [0.0, 0.21, 0.5, 0.83, 1.0])
+def test_every_share_of_a_domain_has_a_value_that_lies_there(content, share):
+    d = domain(**content)
+
+    value = d.at(share)
+
+    assert d.holds(value)
+    assert d.at(d.share(value)) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("content", "middle"),
+    [
+        ({"choice": ["a", "b", "c"]}, "b"),
+        ({"float": [1e-4, 1.0], "log": True}, 1e-2),
+        ({"float": [-2, 5]}, 1.5),
+        ({"int": [1, 9]}, 5),
+    ],
+)
+def test_half_of_the_way_is_the_middle(content, middle):
+    assert domain(**content).at(0.5) == pytest.approx(middle)
+
+
+def test_equal_shares_of_the_way_go_to_the_values_of_an_int_range():
+    values = [domain(int=[1, 4]).at((n + 0.5) / 100) for n in range(100)]
+
+    assert [values.count(value) for value in (1, 2, 3, 4)] == [25] * 4
+
+
+def test_a_point_has_the_given_values_and_those_of_its_shares():
+    space = {
+        "model.name": domain(choice=["mdrgcn", "ctrgcn"]),
+        "ratio": domain(int=[2, 9], when={"model.name": "mdrgcn"}),
+        "lr": domain(float=[0, 1]),
+    }
+
+    assert point_at(space, [0.9, 0.0, 0.5], {}) == {"model.name": "ctrgcn", "lr": 0.5}
+    assert point_at(space, [0.9, 0.0, 0.5], {}, {"model.name": "mdrgcn"}) == {
+        "model.name": "mdrgcn",
+        "ratio": 2,
+        "lr": 0.5,
+    }

@@ -110,7 +110,7 @@ def test_a_mode_against_the_metric_is_refused(write_study):
         ({"components": {"rdl": {}}}, "ablation.components", "'rdl' needs levels"),
         ({"components": {"rdl": {"off": {}}}}, "ablation.components", "change at least one path"),
         ({"components": {"rdl": {"on": {"a": 1}}}}, "ablation.components", "level 'on' of 'rdl'"),
-        (ABLATION | {"design": "pairs"}, "ablation.design", "'leave_one_out' or 'factorial'"),
+        (ABLATION | {"design": "pears"}, "ablation.design.0", "did you mean 'pairs'"),
     ],
 )
 def test_an_ablation_that_compares_nothing_is_refused(write_study, ablation, path, message):
@@ -190,3 +190,13 @@ def test_a_bad_change_names_the_study_file_and_the_variant(study_of):
         study.config({"model.widht": 8}, "variant wide")
 
     assert caught.value.source == f"{study.source} (variant wide)"
+
+
+def test_an_ensemble_of_streams_has_no_loss_to_compare(write_study):
+    path = write_study(
+        overrides={"monitor": "loss"},
+        objective={"metric": "val/loss", "mode": "min"},
+        ablation={"variants": {"2s": {"streams": ["joint", "bone"]}}},
+    )
+
+    assert "have no loss" in problems_of(path)["objective.metric"]

@@ -1,6 +1,4 @@
 import pytest
-
-from orchestrator.records import State
 from orchestrator.report import (
     Table,
     ablation_table,
@@ -9,6 +7,8 @@ from orchestrator.report import (
     ranking,
     variant_rows,
 )
+
+from orchestrator.records import State
 from orchestrator.spec import Objective
 from tests.orchestrator.made_up import LOSS, TOP1, cell, make_plan, make_record
 

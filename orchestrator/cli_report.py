@@ -1,0 +1,87 @@
+"""`skeltune report`: a study's tables in every format, and whether those written still hold."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from orchestrator.reports.study import Format, StudyReport
+
+EXIT_DIFFERS = 1
+
+StudyName = Annotated[str, typer.Argument(help="name of a study, or its file")]
+FormatName = Literal["terminal", "markdown", "latex", "csv", "html"]
+
+
+def report(
+    study: StudyName,
+    format_name: Annotated[
+        FormatName | None, typer.Option("--format", help="default: by --out's ending, or terminal")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="a file instead of the screen")] = None,
+    cells: Annotated[bool, typer.Option("--cells", help="CSV with a row a cell")] = False,
+    check: Annotated[
+        Path | None,
+        typer.Option("--check", help="a file written before: exit 1 if its runs say other now"),
+    ] = None,
+) -> None:
+    """The tables of a study, from what has been run so far."""
+    from orchestrator.reports.study import Format
+    from orchestrator.view import plain_console, show_table
+
+    form = _format(format_name, out or check)
+    found = _report_of(study)
+    if check is not None:
+        _check(found, form, cells, check)
+    elif form is Format.TERMINAL:
+        for table in found.tables:
+            show_table(plain_console(), table)
+    else:
+        _write(found.text(form, cells=cells), out)
+
+
+def _format(name: FormatName | None, file: Path | None) -> Format:
+    """The one that is asked for, else the file's; ValueError for a file of no known kind."""
+    from orchestrator.reports.study import Format
+
+    found = Format(name) if name else Format.of_file(file) if file else Format.TERMINAL
+    if found is None or (found is Format.TERMINAL and file is not None):
+        raise ValueError(f"--format must be markdown, latex, csv or html for the file {file}")
+    return found
+
+
+def _report_of(study: str) -> StudyReport:
+    from orchestrator.home import Home
+    from orchestrator.stored import stored_log, stored_report, stored_study
+
+    home, name = Home.find(), study_name(study)
+    return stored_report(stored_study(home, name), stored_log(home, name), home.study(name))
+
+
+def _write(text: str, out: Path | None) -> None:
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text)
+
+
+def _check(found: StudyReport, form: Format, cells: bool, file: Path) -> None:
+    from orchestrator.reports.check import disagreements
+
+    lines = disagreements(file.read_text(), found.text(form, cells=cells))
+    if lines:
+        print(f"{file} no longer says what its runs say:", *lines, sep="\n")
+        raise typer.Exit(EXIT_DIFFERS)
+
+
+def study_name(study: str) -> str:
+    """The name of a study, given by name or by file."""
+    if not study.endswith((".yaml", ".yml")):
+        return study
+    from orchestrator.spec import load_study
+
+    return load_study(Path(study)).spec.study

@@ -1,0 +1,74 @@
+"""What is optimised, and which of several trials are worth having."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from orchestrator.engine.config import Document
+from orchestrator.records import State, TrialRecord
+
+
+class Objective(Document):
+    """What is optimised, and compared between variants, at each trial's best epoch."""
+
+    metric: str
+    mode: Literal["min", "max"] = "max"
+
+    @property
+    def sign(self) -> int:
+        """Times a value: the smaller, the better."""
+        return -1 if self.mode == "max" else 1
+
+
+def values_of(record: TrialRecord, objectives: Sequence[Objective]) -> list[float] | None:
+    """A complete trial's figures, in the order of the objectives; None where one is missing.
+
+    All are those of one set of weights: of the epoch that the first objective calls best. What is
+    no epoch's figure (`macs`) is the result's.
+    """
+    if record.state is not State.COMPLETE:
+        return None
+    first = objectives[0]
+    best = record.best(first.metric, first.mode)
+    epoch = next((e for e in record.epochs if best is not None and e.get(first.metric) == best), {})
+    figures = {**(record.result or {}), **epoch}
+    values = [figures.get(objective.metric) for objective in objectives]
+    return [float(value) for value in values if value is not None] if None not in values else None
+
+
+def covers(one: Sequence[float], other: Sequence[float], objectives: Sequence[Objective]) -> bool:
+    """Whether `one` is nowhere worse than `other`."""
+    return all(o.sign * a <= o.sign * b for a, b, o in zip(one, other, objectives, strict=True))
+
+
+def pareto_front(
+    records: Sequence[TrialRecord], objectives: Sequence[Objective]
+) -> list[TrialRecord]:
+    """The complete trials that no other beats in one objective without losing in another.
+
+    In the given order; equal trials stand together. With one objective these are the best.
+    """
+    known = [(r, values) for r in records if (values := values_of(r, objectives)) is not None]
+    return [
+        record
+        for record, values in known
+        if not any(other != values and covers(other, values, objectives) for _, other in known)
+    ]
+
+
+def trials_without_progress(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> int:
+    """How many trials have ended since one was better than, or beside, all before it.
+
+    Failed trials do not count: they tell nothing of the space.
+    """
+    kept: list[list[float]] = []
+    since = 0
+    ended = [r for r in records if r.state.is_final and r.state is not State.FAILED]
+    for record in sorted(ended, key=lambda record: record.ended or 0.0):
+        values = values_of(record, objectives)
+        since += 1
+        if values is not None and not any(covers(k, values, objectives) for k in kept):
+            kept.append(values)
+            since = 0
+    return since

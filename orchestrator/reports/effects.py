@@ -1,0 +1,57 @@
+"""The table of what components do, alone and with each other, where a design can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.ablation_spec import OFF
+from orchestrator.reports.foot import BELOW_ONE_CLIP
+from orchestrator.reports.table import Entry, Table
+from orchestrator.reports.wording import Scale, verdict, verdict_on_levels
+from orchestrator.results import AblationResults, Factors
+from orchestrator.stats.factorial import FactorialEffect, Kind
+from orchestrator.stats.verdicts import Judgement
+
+_NOTE = (
+    "Main effect: how the objective changes when the component is taken away (or put at this "
+    "level), averaged over the other components. Interaction: by how much that change differs "
+    "with the other component. Verdicts are corrected over this table (Holm)."
+)
+
+
+def effects_table(results: AblationResults) -> Table | None:
+    """None where no design of the study has main effects, or its cells are missing."""
+    rows: list[tuple[str | Entry, ...]] = []
+    sections: dict[int, str] = {}
+    for factors in results.factors:
+        if factors.effects and factors.setting:
+            sections[len(rows)] = factors.setting
+        rows += _rows(results, factors)
+    if not rows:
+        return None
+    columns = ("component", "effect", results.study.spec.objective.metric, "verdict")
+    title = f"What the components of {results.study.spec.study} do"
+    return Table(title, columns, tuple(rows), (_NOTE,), sections)
+
+
+def _rows(results: AblationResults, factors: Factors) -> Iterator[tuple[str | Entry, ...]]:
+    scale = Scale(results.study.spec.objective.metric)
+    margin = scale.amount(results.margin)
+    for effect, judgement in factors.effects:
+        marks = (BELOW_ONE_CLIP,) if judgement.effect.is_below_resolution else ()
+        figure = Entry(scale.difference(judgement), marks=marks)
+        yield _named(effect), effect.kind.value, figure, _words(effect, judgement, margin)
+
+
+def _named(effect: FactorialEffect) -> str:
+    names = (
+        name if level == OFF else f"{name} at {level}" for name, level in effect.levels.items()
+    )
+    return " and ".join(names)
+
+
+def _words(effect: FactorialEffect, judgement: Judgement, margin: str) -> str:
+    if effect.kind is Kind.MAIN:
+        return verdict_on_levels(judgement, dict(effect.levels), margin)
+    depends = "what one does depends on the other"
+    return verdict(judgement, margin, depends, depends)
