@@ -89,6 +89,10 @@ class StudyFolder:
         return self.root / "report.html"
 
     @property
+    def pictures(self) -> Path:
+        return self.root / "pictures"
+
+    @property
     def trials(self) -> Path:
         return self.root / "trials"
 

@@ -14,11 +14,10 @@ from orchestrator.insight import look_into
 from orchestrator.pictures.attention import attention_pictures
 from orchestrator.pictures.confusion import confusion_pictures
 from orchestrator.pictures.embeddings import embeddings_picture
-from orchestrator.pictures.search import search_pictures
-from orchestrator.pictures.study import study_pictures
+from orchestrator.pictures.study import searched_pictures, study_pictures
+from orchestrator.planning import current_records
 from orchestrator.reports.picture import Picture
 from orchestrator.results import AblationResults, VariantResult, results_of
-from orchestrator.sources import open_search
 from orchestrator.stored import stored_log, stored_study
 
 
@@ -63,7 +62,7 @@ def _of_study(home: Home, name: str, asked: Asked) -> list[Picture]:
     if study.spec.ablation is None:
         if asked.needs_weights:
             raise SkelTuneError(f"{name} is a search: attention and embeddings are of its trials")
-        return search_pictures(open_search(study, log).study, [study.spec.objective.metric])
+        return searched_pictures(study, current_records(study, log))
     results = results_of(study, log, folder)
     found = study_pictures(results, folder) if Kind.RESULTS in asked.kinds else []
     return [*found, *_seen(_looked_at(results, folder, asked), home, asked)]

@@ -136,6 +136,7 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
         ("optuna", {"sampling", "optuna_samplers", "pictures/search"}),
         ("cmaes", {"cma"}),
         ("mlflow", {"tracking", "registry"}),
+        ("jinja2", {"reports/page"}),
         ("plotly", {"pictures/search", "pictures/saved", "reports/page"}),
         ("sklearn", {"pictures/embeddings"}),
         ("platformdirs", {"home"}),
@@ -219,6 +220,17 @@ def test_a_lower_module_imports_exactly_these_of_ours(module, allowed):
     assert imported == {f"orchestrator.{name}" for name in allowed}
 
 
+@pytest.mark.parametrize(
+    "module", ["table", "picture", "markdown", "latex", "check", "wording", "links"]
+)
+def test_what_reports_are_written_with_knows_nothing_of_how_studies_are_run(module):
+    imported = ours(CHECKOUT / "orchestrator" / "reports" / f"{module}.py")
+
+    known = {"home", "ablation", "ablation_spec", "reports.table"}
+    stats = {"stats.samples", "stats.verdicts"}
+    assert imported <= {f"orchestrator.{name}" for name in known | stats}
+
+
 @pytest.mark.parametrize("path", of_package("orchestrator/stats"), ids=named)
 def test_the_statistics_know_nothing_of_the_project_around_them(path: Path):
     assert all(module.startswith("orchestrator.stats.") for module in ours(path))
@@ -233,7 +245,16 @@ def test_no_module_of_the_orchestrator_imports_the_command_line():
 def test_tuning_does_not_know_what_a_study_records_where():
     imported = ours(CHECKOUT / "orchestrator" / "tuning.py")
 
-    above = {"study", "tracking", "registry", "recorder", "report", "view", "home", "sampling"}
+    above = {
+        "study",
+        "tracking",
+        "registry",
+        "recorder",
+        "reports.study",
+        "view",
+        "home",
+        "sampling",
+    }
     assert imported.isdisjoint({f"orchestrator.{name}" for name in above})
 
 
