@@ -13,11 +13,8 @@ import typer
 from orchestrator.cli_data import data_app
 from orchestrator.cli_fuse import fuse
 from orchestrator.cli_models import models_app, weights_app
-<<<<<<< HEAD
 from orchestrator.cli_pictures import picture
-=======
 from orchestrator.cli_report import StudyName, report, study_name
->>>>>>> 70392f2aa0b498fcbd05650c1aa750a01da8fe7e
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,11 +34,8 @@ app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
 app.command()(fuse)
-<<<<<<< HEAD
 app.command()(picture)
-=======
 app.command()(report)
->>>>>>> 70392f2aa0b498fcbd05650c1aa750a01da8fe7e
 
 StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
 Address = Annotated[
