@@ -14,6 +14,7 @@ import typer
 from orchestrator.cli_data import data_app
 from orchestrator.cli_fuse import fuse
 from orchestrator.cli_models import models_app, weights_app
+from orchestrator.cli_pictures import picture
 from orchestrator.cli_report import StudyName, report, study_name
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
 app.command()(fuse)
+app.command()(picture)
 app.command()(report)
 
 StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
