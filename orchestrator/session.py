@@ -19,8 +19,10 @@ from orchestrator.home import Home, StudyFolder
 from orchestrator.planning import current_records
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialRecord
-from orchestrator.reports.study import Format
+from orchestrator.reports.description import description
+from orchestrator.reports.study import StudyReport
 from orchestrator.sampling import Proposals
+from orchestrator.saved_views import SavedView, links_to, saved_views
 from orchestrator.scheduler_spec import NoScheduler, Scheduler
 from orchestrator.spec import Study
 from orchestrator.stored import remember, stored_report, write_report
@@ -108,11 +110,18 @@ class Session:
         report = stored_report(self.study, self.log, self.folder)
         files = write_report(report, self.folder)
         metrics = summary_metrics(self.study, self.log, self.folder)
-        summary = StudySummary(report.text(Format.MARKDOWN), metrics, files)
+        artifacts = {f: "" if f.parent == self.folder.root else f.parent.name for f in files}
+        summary = StudySummary(self._description(report), metrics, artifacts)
         self.tracker.finish("KILLED" if self.is_stopped else "FINISHED", summary)
         if self.tracker.late:
             behind = f"MLflow lacks the last news of {len(self.tracker.late)} trials"
             self.services.view.line(f"{behind}; the same command brings it up to date")
+
+    def _description(self, report: StudyReport) -> str:
+        experiment, run = self.tracker.experiment_id, self.tracker.study_run_id
+        page = f"#/experiments/{experiment}/runs/{run}/artifacts/{self.folder.page.name}"
+        views = links_to(_views(self.study), experiment)
+        return description(report, [f"[Report]({page})", *views])
 
 
 @contextmanager
@@ -152,10 +161,13 @@ def _tracker(study: Study, services: Services) -> MlflowTracker:
     params = {"study_file": study.source, "kind": kind, "trial": spec.trial}
     services.home.root.mkdir(parents=True, exist_ok=True)
     tags = {"study": spec.study, **git_tags()}
-    about = StudyTags(
-        spec.study, params | flattened(study.baseline.plain()), tags, varied_paths(study)
-    )
+    params |= flattened(study.baseline.plain())
+    about = StudyTags(spec.study, params, tags, varied_paths(study), _views(study))
     return MlflowTracker(services.tracking_uri, services.home.artifacts, about)
+
+
+def _views(study: Study) -> tuple[SavedView, ...]:
+    return saved_views(study, varied_paths(study))
 
 
 def varied_paths(study: Study) -> tuple[str, ...]:

@@ -220,6 +220,12 @@ class TrialConfig(Document):
         description="take the initial values of all weights of the same name and shape from this "
         "model, drawn from the same seed: so a variant starts where its baseline starts",
     )
+    max_clips: int | None = Field(
+        None,
+        ge=1,
+        description="fit and evaluate on no more clips than this, spread over each split: a trial "
+        "run of the whole way, no result",
+    )
     seed: int = Field(0, ge=0, lt=2**31)
     select_on: Literal["val", "test", "none"] = Field(
         "val",
