@@ -25,14 +25,15 @@ def values_of(record: TrialRecord, objectives: Sequence[Objective]) -> list[floa
     """A complete trial's figures, in the order of the objectives; None where one is missing.
 
     All are those of one set of weights: of the epoch that the first objective calls best. What is
-    no epoch's figure (`macs`) is the result's.
+    no epoch's figure (`macs`, `val/robust_top1`) is the result's.
     """
     if record.state is not State.COMPLETE:
         return None
     first = objectives[0]
     best = record.best(first.metric, first.mode)
     epoch = next((e for e in record.epochs if best is not None and e.get(first.metric) == best), {})
-    figures = {**(record.result or {}), **epoch}
+    result = record.result or {}
+    figures = {**result, **result.get("best", {}), **epoch}
     values = [figures.get(objective.metric) for objective in objectives]
     return [float(value) for value in values if value is not None] if None not in values else None
 

@@ -90,6 +90,8 @@ def _objectives(study: Study) -> Iterator[Problem]:
     search, _ = _parts(study)
     split = study.baseline.eval_split
     known = [*RESULT_FIGURES, *EPOCH_FIGURES, *(f"{split}/{figure}" for figure in SPLIT_FIGURES)]
+    if study.baseline.robust_noise is not None:
+        known += [f"{split}/robust_{figure}" for figure in SPLIT_FIGURES]
     for number, objective in enumerate(search.further_objectives):
         at, metric = f"search.further_objectives.{number}.metric", objective.metric
         if metric not in known and not metric.startswith(f"{split}/top1_"):

@@ -65,20 +65,22 @@ def stored_report(study: Study, log: StudyLog, folder: StudyFolder) -> StudyRepo
 
 
 def write_report(report: StudyReport, folder: StudyFolder) -> tuple[Path, ...]:
-    """The page, the tables and the pictures into the study's folder; the files written."""
+    """The page, the tables and the images into the study's folder; the files written."""
     pictures = pictures_of(report, folder)
     texts = {
         folder.page: report.text(Format.HTML, pictures=pictures).encode(),
         folder.report: report.text(Format.MARKDOWN).encode(),
     }
-    files = texts | {folder.pictures / p.file_name: p.content for p in pictures}
+    files = texts | {folder.pictures / p.file_name: p.png for p in pictures if p.png}
     for file, content in files.items():
         write_bytes(file, content)
     return tuple(files)
 
 
 def pictures_of(report: StudyReport, folder: StudyFolder) -> list[Picture]:
-    """Of what is known so far; drawing takes a second or two."""
-    from orchestrator.pictures.study import study_pictures
+    """Of what is known so far; drawing takes a few seconds."""
+    from orchestrator.pictures.study import searched_pictures, study_pictures
 
-    return [] if report.results is None else study_pictures(report.results, folder)
+    if report.results is None:
+        return searched_pictures(report.study, report.records)
+    return study_pictures(report.results, folder)

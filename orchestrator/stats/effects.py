@@ -139,17 +139,17 @@ def _variance(values: Floats, clips: Floats | None) -> CrossedVariance | None:
 
 def _resolution(terms: Sequence[Term]) -> float | None:
     """That of the largest term; None where a variant has no clips."""
-    sizes = [abs(weight) * (sample.resolution or np.nan) for weight, sample in terms]
-    return None if np.isnan(sizes).any() else float(max(sizes))
+    known = [(w, s.resolution) for w, s in terms if s.resolution is not None]
+    return max(abs(w) * size for w, size in known) if len(known) == len(terms) else None
 
 
 def _hedges_g(values: Floats) -> float | None:
-    """Mean over standard deviation with the exact correction for few values.
+    """Mean over standard deviation with the exact correction for few values; None below three.
 
     Hedges, Journal of Educational Statistics 6 (1981), equation 6e.
     """
     degrees = len(values) - 1
-    if degrees < 1 or values.var(ddof=1) <= NO_SPREAD:
+    if degrees < 2 or values.var(ddof=1) <= NO_SPREAD:
         return None
     log_ratio = special.gammaln(degrees / 2) - special.gammaln((degrees - 1) / 2)
     correction = np.exp(log_ratio) * np.sqrt(2 / degrees)

@@ -70,11 +70,10 @@ def chance_of_race(effect: Effect, bar: Bar) -> float:
     """
     assert effect.variance is not None
     last, now = bar.most_seeds, effect.variance
-    still_open = now.seeds * (1 - now.num_seeds / last)
-    to_come = Pivot(CrossedVariance(still_open, 0.0, 0.0, now.num_seeds, None))
-    return _chance(
-        effect.estimate, bar.limits(_pivot(effect, last, effect.num_clips), last), to_come
-    )
+    still_open = max(now.seeds, now.residual) * (1 - now.num_seeds / last)
+    to_come = Pivot(CrossedVariance(still_open, 0.0, 0.0, now.num_seeds, None), floor=1e-9)
+    limits = bar.limits(_pivot(effect, last, effect.num_clips), last)
+    return _chance(effect.estimate, limits, to_come)
 
 
 def _power(effect: Effect, bar: Bar, num_seeds: int, num_clips: int | None) -> float:

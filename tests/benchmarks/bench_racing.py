@@ -11,7 +11,6 @@ studies with a wrong verdict. Saved are the trainings that as many verdicts take
 from __future__ import annotations
 
 import argparse
-import gc
 import zlib
 
 import numpy as np
@@ -72,7 +71,6 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--studies", type=int, default=300)
     num_studies = parser.parse_args().studies
-    gc.freeze()  # statsmodels collects garbage at each Holm correction
     for world in WORLDS:
         for num_clips in (150, 1000):
             compare(world, num_clips, num_studies)
