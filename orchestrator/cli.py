@@ -108,7 +108,7 @@ def run(
     ] = False,
 ) -> None:
     """Run a study, or carry on with what is missing."""
-    from orchestrator.choice import choose
+    from orchestrator.choice import choose_from
     from orchestrator.records import State
     from orchestrator.spec import load_study
     from orchestrator.stored import stored_log, stored_report
@@ -122,9 +122,10 @@ def run(
     outcome = run_study(study, services, retry_failed, plan)
     console, log = _console(), stored_log(services.home, study.spec.study)
     folder = services.home.study(study.spec.study)
-    for table in stored_report(study, log, folder).tables:
+    found = stored_report(study, log, folder)
+    for table in found.tables:
         show_table(console, table)
-    if (choice := choose(study, log, folder)) is not None:
+    if (choice := choose_from(study, found.records, found.results)) is not None:
         console.print(f"Best so far: {choice.told(study.spec.objective)}", highlight=False)
     if outcome.is_stopped:
         console.print(f"\nStopped; carry on with: {_command()} run {study_file}", highlight=False)
