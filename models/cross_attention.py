@@ -35,9 +35,13 @@ class FrameAttention(nn.Module):
         _zero_bias(self.conv)
 
     def forward(self, x: Tensor, source: Tensor) -> Tensor:
-        attention = self.conv(source.mean(3)).sigmoid()
-        factor = 1 + aligned(attention, x.shape[2], self.ratio, self.alignment)
+        factor = 1 + aligned(self.attention(source), x.shape[2], self.ratio, self.alignment)
         return x * factor.unsqueeze(3)
+
+    def attention(self, source: Tensor) -> Tensor:
+        """a of the source's frames, (B, 1, T'')."""
+        attention: Tensor = self.conv(source.mean(3)).sigmoid()
+        return attention
 
 
 class JointAttention(nn.Module):
@@ -55,8 +59,12 @@ class JointAttention(nn.Module):
         _zero_bias(self.conv)
 
     def forward(self, x: Tensor, source: Tensor) -> Tensor:
+        return x * (1 + self.attention(source)).unsqueeze(2)
+
+    def attention(self, source: Tensor) -> Tensor:
+        """a, (B, 1, V)."""
         attention: Tensor = self.conv(source.mean(2)).sigmoid()
-        return x * (1 + attention).unsqueeze(2)
+        return attention
 
 
 def aligned(

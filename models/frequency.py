@@ -65,25 +65,39 @@ class FrequencyAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            wide = x.to(torch.promote_types(x.dtype, torch.float32))
-            norm = self.options.norm
-            masked = self._masked(torch.fft.rfft2(wide, norm=norm))
-            out: Tensor = torch.fft.irfft2(masked, s=wide.shape[-2:], norm=norm)
+            wide, spectrum = self._transformed(x)
+            masked = self._masked(spectrum)
+            out: Tensor = torch.fft.irfft2(masked, s=wide.shape[-2:], norm=self.options.norm)
             if self.options.kind == "rfa":
                 out = wide + out
         return out.to(x.dtype)
 
+    def masks(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Of the cosine and the sine part, or of the amplitude, (B, 1, T, H): to be looked at."""
+        with torch.autocast(x.device.type, enabled=False):
+            return self._masks(self._transformed(x)[1])
+
+    def _transformed(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x in float32 or better, and its spectrum."""
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        return wide, torch.fft.rfft2(wide, norm=self.options.norm)
+
     def _masked(self, spectrum: Tensor) -> Tensor:
         """The spectrum (B, C, T, H) after attention."""
+        masks = self._masks(spectrum)
         if self.options.kind == "afa":
-            amplitude = spectrum.abs()
-            mask = self._mask(self._logits(self.heads[0], amplitude, sign=1))
-            return mask * (amplitude if self.options.afa_phase == "drop" else spectrum)
+            return masks[0] * (spectrum.abs() if self.options.afa_phase == "drop" else spectrum)
+        cosine, sine = masks
+        return torch.complex(cosine * spectrum.real, sine * spectrum.imag)
+
+    def _masks(self, spectrum: Tensor) -> tuple[Tensor, ...]:
+        if self.options.kind == "afa":
+            return (self._mask(self._logits(self.heads[0], spectrum.abs(), sign=1)),)
         cosine = self._logits(self.heads[0], spectrum.real, sign=1)
         sine = self._logits(self.heads[-1], -spectrum.imag, sign=-1)
         if self.options.kind == "sfa" and self.options.sfa_mask == "shared_mask":
             cosine = sine = cosine + sine
-        return torch.complex(self._mask(cosine) * spectrum.real, self._mask(sine) * spectrum.imag)
+        return self._mask(cosine), self._mask(sine)
 
     def _logits(self, head: nn.Module, part: Tensor, sign: int) -> Tensor:
         """(B, T, V or H) of a part of the spectrum that is even (sign 1) or odd (-1)."""

@@ -28,10 +28,10 @@ class JointAttention(nn.Module):
         self.norm = BodyNorm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        gated: Tensor = self.norm(x * self._gates(x))
+        gated: Tensor = self.norm(x * self.gates(x))
         return gated.add_(x).relu_()
 
-    def _gates(self, x: Tensor) -> Tensor:
+    def gates(self, x: Tensor) -> Tensor:
         """g_t (N, C, T, 1) times g_v (N, C, 1, V)."""
         means = torch.cat((x.mean(3, keepdim=True), x.mean(2, keepdim=True).mT), dim=2)
         squeezed: Tensor = self.squeeze(means)

@@ -86,6 +86,18 @@ class TopologyGraphConv(nn.Module):
             return aggregate_maps(features, *self._activated_maps(pairs, spread))
         return aggregate(features, *self._factors(pairs, spread))
 
+    def attention(self, x: Tensor) -> Tensor:
+        """CVSTA's S of the input, (N, K, C', T, V), in one piece: to be looked at."""
+        assert self.options.cvsta
+        _, source, *separate = self._joint_vectors(x)
+        spread = self._spread(x, separate[0] if separate else source)
+        head, activation = self.attention_head, self.activation
+        is_activated_last = self.options.head_order == "conv_act"
+        attention: Tensor = (
+            activation(head(spread)) if is_activated_last else head(activation(spread))
+        )
+        return attention
+
     def _joint_vectors(self, x: Tensor) -> tuple[Tensor, ...]:
         vectors = self.joint_vectors(x.mean(2, keepdim=True)).squeeze(2)
         return _split_channels(vectors, self.num_vectors, self.num_subsets).unbind(1)  # N K R V

@@ -14,6 +14,7 @@ import typer
 from orchestrator.cli_data import data_app
 from orchestrator.cli_fuse import fuse
 from orchestrator.cli_models import models_app, weights_app
+from orchestrator.cli_pictures import picture
 from orchestrator.cli_report import StudyName, report, study_name
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
 app.command()(fuse)
+app.command()(picture)
 app.command()(report)
 
 StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
@@ -101,9 +103,12 @@ def run(
     plan: Annotated[
         str | None, typer.Option("--plan", help="only if the study still has this plan")
     ] = None,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="first cells alone, one epoch on a few clips; keep none")
+    ] = False,
 ) -> None:
     """Run a study, or carry on with what is missing."""
-    from orchestrator.choice import choose
+    from orchestrator.choice import choose_from
     from orchestrator.records import State
     from orchestrator.spec import load_study
     from orchestrator.stored import stored_log, stored_report
@@ -112,12 +117,15 @@ def run(
 
     study = _with_resources(load_study(study_file), cpu, gpu)
     services = _services(study.spec.objective, address, tracking_uri, num_cpus)
+    if smoke:
+        raise typer.Exit(_try_out(study, services))
     outcome = run_study(study, services, retry_failed, plan)
     console, log = _console(), stored_log(services.home, study.spec.study)
     folder = services.home.study(study.spec.study)
-    for table in stored_report(study, log, folder).tables:
+    found = stored_report(study, log, folder)
+    for table in found.tables:
         show_table(console, table)
-    if (choice := choose(study, log, folder)) is not None:
+    if (choice := choose_from(study, found.records, found.results)) is not None:
         console.print(f"Best so far: {choice.told(study.spec.objective)}", highlight=False)
     if outcome.is_stopped:
         console.print(f"\nStopped; carry on with: {_command()} run {study_file}", highlight=False)
@@ -286,6 +294,21 @@ def _services(
     home = _home()
     uri = home.tracking_uri(tracking_uri)
     return Services(home, uri, View(_console(), objective), Cluster(address, num_cpus))
+
+
+def _try_out(study: Study, services: Services) -> int:
+    """The exit code."""
+    from orchestrator.records import State
+    from orchestrator.smoke import try_out
+
+    outcome, console = try_out(study, services), _console()
+    if outcome.is_stopped:
+        return EXIT_INTERRUPTED
+    if any(record.state is not State.COMPLETE for record in outcome.records):
+        console.print("\nThe study does not work here.")
+        return EXIT_FAILED
+    console.print(f"\nThe study works here: {len(outcome.records)} trainings in small, none kept.")
+    return 0
 
 
 def _with_resources(study: Study, cpu: float | None, gpu: float | None) -> Study:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
+    from orchestrator.home import StudyFolder
     from orchestrator.reports.study import Format, StudyReport
 
 EXIT_DIFFERS = 1
@@ -31,17 +32,19 @@ def report(
 ) -> None:
     """The tables of a study, from what has been run so far."""
     from orchestrator.reports.study import Format
+    from orchestrator.stored import pictures_of
     from orchestrator.view import plain_console, show_table
 
     form = _format(format_name, out or check)
-    found = _report_of(study)
+    found, folder = _report_of(study)
     if check is not None:
         _check(found, form, cells, check)
     elif form is Format.TERMINAL:
         for table in found.tables:
             show_table(plain_console(), table)
     else:
-        _write(found.text(form, cells=cells), out)
+        pictures = pictures_of(found, folder) if form is Format.HTML else []
+        _write(found.text(form, cells=cells, pictures=pictures), out)
 
 
 def _format(name: FormatName | None, file: Path | None) -> Format:
@@ -54,12 +57,13 @@ def _format(name: FormatName | None, file: Path | None) -> Format:
     return found
 
 
-def _report_of(study: str) -> StudyReport:
+def _report_of(study: str) -> tuple[StudyReport, StudyFolder]:
     from orchestrator.home import Home
     from orchestrator.stored import stored_log, stored_report, stored_study
 
     home, name = Home.find(), study_name(study)
-    return stored_report(stored_study(home, name), stored_log(home, name), home.study(name))
+    folder = home.study(name)
+    return stored_report(stored_study(home, name), stored_log(home, name), folder), folder
 
 
 def _write(text: str, out: Path | None) -> None:

@@ -56,12 +56,17 @@ class Examined:
     warnings: tuple[str, ...]
 
 
+def build_variants(study: Study, planner: Planner) -> dict[str, Built]:
+    """Raise `SpecError` with every model that cannot be built."""
+    arms = [arm for variant in study_variants(study) for arm in arms_of(study, variant)]
+    configs = {f"variant {arm.name}": study.config(arm.changes, arm.name) for arm in arms}
+    return built_models(study, planner, configs)
+
+
 def examine(study: Study, planner: Planner) -> Examined:
     """Raise `SpecError` for models that cannot be built and for variants that change nothing."""
+    models = build_variants(study, planner)
     arms = {variant.name: arms_of(study, variant) for variant in study_variants(study)}
-    every = [arm for group in arms.values() for arm in group]
-    configs = {f"variant {arm.name}": study.config(arm.changes, arm.name) for arm in every}
-    models = built_models(study, planner, configs)
     built = {name: models[f"variant {group[0].name}"] for name, group in arms.items()}
     compared = _Comparison(study, planner, arms, built)
     differences = {name: compared.difference(name) for name in arms}

@@ -187,16 +187,19 @@ def _judge(study: Study, effects: list[Effect]) -> list[Judgement]:
     return judge(effects, margin_of(study), alpha, mode=mode, race=race_of(ablation))
 
 
-def _factors(study: Study, setting: str, rows: list[VariantResult]) -> Factors:
-    """Of the variants that differ by levels alone, if there are all combinations."""
-    assert study.spec.ablation is not None
-    cells = [
+def factorial_cells(rows: Iterable[VariantResult]) -> list[FactorialCell]:
+    """The variants of one setting that differ by levels alone."""
+    return [
         FactorialCell(row.variant.levels, row.sample)
         for row in rows
-        if row.variant.setting == setting
-        and row.sample is not None
-        and (row.variant.levels or row.variant.is_baseline)
+        if row.sample is not None and (row.variant.levels or row.variant.is_baseline)
     ]
+
+
+def _factors(study: Study, setting: str, rows: list[VariantResult]) -> Factors:
+    """Those that the design and the cells that are done can tell apart."""
+    assert study.spec.ablation is not None
+    cells = factorial_cells(row for row in rows if row.variant.setting == setting)
     effects = factorial_effects(cells, confidence=study.spec.ablation.confidence)
     judged = _judge(study, [effect.effect for effect in effects])
     return Factors(setting, tuple(zip(effects, judged, strict=True)))

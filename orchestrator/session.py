@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from orchestrator.cells import arms_of, study_variants
-from orchestrator.choice import choose
+from orchestrator.choice import choose_from
 from orchestrator.cluster import LOCAL, Cluster, cluster
 from orchestrator.engine.config import flattened
 from orchestrator.engine.errors import SkelTuneError
@@ -19,8 +19,10 @@ from orchestrator.home import Home, StudyFolder
 from orchestrator.planning import current_records
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialRecord
-from orchestrator.reports.study import Format
+from orchestrator.reports.description import description
+from orchestrator.reports.study import StudyReport
 from orchestrator.sampling import Proposals
+from orchestrator.saved_views import SavedView, links_to, saved_views
 from orchestrator.scheduler_spec import NoScheduler, Scheduler
 from orchestrator.spec import Study
 from orchestrator.stored import remember, stored_report, write_report
@@ -107,12 +109,19 @@ class Session:
         write_json(self.folder.runs, self.tracker.run_ids)
         report = stored_report(self.study, self.log, self.folder)
         files = write_report(report, self.folder)
-        metrics = summary_metrics(self.study, self.log, self.folder)
-        summary = StudySummary(report.text(Format.MARKDOWN), metrics, files)
+        metrics = summary_metrics(report)
+        artifacts = {f: "" if f.parent == self.folder.root else f.parent.name for f in files}
+        summary = StudySummary(self._description(report), metrics, artifacts)
         self.tracker.finish("KILLED" if self.is_stopped else "FINISHED", summary)
         if self.tracker.late:
             behind = f"MLflow lacks the last news of {len(self.tracker.late)} trials"
             self.services.view.line(f"{behind}; the same command brings it up to date")
+
+    def _description(self, report: StudyReport) -> str:
+        experiment, run = self.tracker.experiment_id, self.tracker.study_run_id
+        page = f"#/experiments/{experiment}/runs/{run}/artifacts/{self.folder.page.name}"
+        views = links_to(_views(self.study), experiment)
+        return description(report, [f"[Report]({page})", *views])
 
 
 @contextmanager
@@ -137,11 +146,11 @@ def open_session(study: Study, services: Services) -> Iterator[Session]:
             session.close()
 
 
-def summary_metrics(study: Study, log: StudyLog, folder: StudyFolder) -> dict[str, float]:
+def summary_metrics(report: StudyReport) -> dict[str, float]:
     """The figures that the study's own run carries, so that studies can be compared."""
-    records = current_records(study, log)
+    study, records = report.study, report.records
     metrics = {"trials": float(len(records)), "trial_seconds": sum(r.seconds for r in records)}
-    if (choice := choose(study, log, folder)) is not None:
+    if (choice := choose_from(study, records, report.results)) is not None:
         metrics[f"best/{study.spec.objective.metric}"] = choice.value
     return metrics
 
@@ -152,10 +161,13 @@ def _tracker(study: Study, services: Services) -> MlflowTracker:
     params = {"study_file": study.source, "kind": kind, "trial": spec.trial}
     services.home.root.mkdir(parents=True, exist_ok=True)
     tags = {"study": spec.study, **git_tags()}
-    about = StudyTags(
-        spec.study, params | flattened(study.baseline.plain()), tags, varied_paths(study)
-    )
+    params |= flattened(study.baseline.plain())
+    about = StudyTags(spec.study, params, tags, varied_paths(study), _views(study))
     return MlflowTracker(services.tracking_uri, services.home.artifacts, about)
+
+
+def _views(study: Study) -> tuple[SavedView, ...]:
+    return saved_views(study, varied_paths(study))
 
 
 def varied_paths(study: Study) -> tuple[str, ...]:

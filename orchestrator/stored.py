@@ -8,12 +8,13 @@ from pathlib import Path
 from orchestrator.engine.config import resolve_trial
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.errors import SkelTuneError
-from orchestrator.engine.files import write_json, write_text
+from orchestrator.engine.files import write_bytes, write_json
 from orchestrator.environment import environment
 from orchestrator.home import Home, StudyFolder
 from orchestrator.planning import current_records
 from orchestrator.records import StudyLog
 from orchestrator.reports.links import stored_links
+from orchestrator.reports.picture import Picture
 from orchestrator.reports.study import Format, StudyReport
 from orchestrator.results import results_of
 from orchestrator.spec import Study, StudySpec
@@ -64,11 +65,22 @@ def stored_report(study: Study, log: StudyLog, folder: StudyFolder) -> StudyRepo
 
 
 def write_report(report: StudyReport, folder: StudyFolder) -> tuple[Path, ...]:
-    """The page and the tables into the study's folder; the files written."""
+    """The page, the tables and the images into the study's folder; the files written."""
+    pictures = pictures_of(report, folder)
     texts = {
-        folder.page: report.text(Format.HTML),
-        folder.report: report.text(Format.MARKDOWN),
+        folder.page: report.text(Format.HTML, pictures=pictures).encode(),
+        folder.report: report.text(Format.MARKDOWN).encode(),
     }
-    for file, text in texts.items():
-        write_text(file, text)
-    return tuple(texts)
+    files = texts | {folder.pictures / p.file_name: p.png for p in pictures if p.png}
+    for file, content in files.items():
+        write_bytes(file, content)
+    return tuple(files)
+
+
+def pictures_of(report: StudyReport, folder: StudyFolder) -> list[Picture]:
+    """Of what is known so far; drawing takes a few seconds."""
+    from orchestrator.pictures.study import searched_pictures, study_pictures
+
+    if report.results is None:
+        return searched_pictures(report.study, report.records)
+    return study_pictures(report.results, folder)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,7 +26,8 @@ from mlflow.exceptions import MlflowException
 
 from orchestrator.engine.config import flattened, value_at
 from orchestrator.engine.errors import SkelTuneError
-from orchestrator.records import State, TrialRecord
+from orchestrator.records import State, TrialPlan, TrialRecord
+from orchestrator.saved_views import VARIED, SavedView
 
 logger = logging.getLogger(__name__)
 for _noisy in ("mlflow", "alembic"):
@@ -38,7 +39,6 @@ _NOTE = "mlflow.note.content"
 _PARENT_TAG = "mlflow.parentRunId"
 _LONGEST_PARAM = 6000
 _LONGEST_TAG = 5000
-_VARIED = "_varied"  # MLflow's compare page takes parameters in the order of their names
 _STATUS = {
     State.WAITING: "SCHEDULED",
     State.RUNNING: "RUNNING",
@@ -73,6 +73,7 @@ class StudyTags:
     tags: dict[str, str]
     varied: tuple[str, ...] = ()
     """Dotted paths that differ between trials: parameters of their own, sorted before the rest."""
+    views: tuple[SavedView, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class StudySummary:
 
     text: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
-    artifacts: tuple[Path, ...] = ()
+    artifacts: Mapping[Path, str] = field(default_factory=dict)
+    """Each file's folder among the run's artifacts, empty at the top."""
 
 
 class TrackingError(SkelTuneError):
@@ -99,6 +101,7 @@ class MlflowTracker:
             self.experiment_id = self._experiment(artifacts)
             runs = self._all_runs()
             self.study_run_id = self._study_run(runs)
+            self._save_views()
         except _UNREACHABLE as error:
             raise TrackingError(f"MLflow at {uri} cannot be used: {error}") from None
         self._runs = {run.data.tags[TRIAL_TAG]: run for run in runs if TRIAL_TAG in run.data.tags}
@@ -139,8 +142,8 @@ class MlflowTracker:
         note = summary.text[:_LONGEST_TAG]
         self._client.log_batch(self.study_run_id, metrics=metrics, tags=[RunTag(_NOTE, note)])
         self._client.set_experiment_tag(self.experiment_id, _NOTE, note)
-        for path in summary.artifacts:
-            self._client.log_artifact(self.study_run_id, str(path))
+        for path, place in summary.artifacts.items():
+            self._client.log_artifact(self.study_run_id, str(path), place or None)
         self._client.set_terminated(self.study_run_id, status)
 
     def _sync(self, record: TrialRecord, artifacts: list[Path]) -> None:
@@ -173,6 +176,7 @@ class MlflowTracker:
             "variant": plan.variant,
             "seed": str(plan.seed),
             "data_digest": plan.data_digest,
+            _NOTE: _told(plan),
             **self._study.tags,
         }
         start = int((record.started or time.time()) * 1000)
@@ -192,7 +196,7 @@ class MlflowTracker:
         """Describe a run that was only created; the first epoch that it does not have yet."""
         run_id, config = run.info.run_id, record.plan.config
         if not run.data.params:
-            varied = {f"{_VARIED}/{p}": value_at(config, p) for p in self._study.varied}
+            varied = {f"{VARIED}/{p}": value_at(config, p) for p in self._study.varied}
             self._client.log_inputs(run_id, datasets=[_dataset(record)])
             self._client.log_batch(run_id, params=_as_params(varied | flattened(config)))
             return 0
@@ -241,6 +245,10 @@ class MlflowTracker:
         location = (artifacts / name).as_uri() if embedded else None
         return str(self._client.create_experiment(name, artifact_location=location))
 
+    def _save_views(self) -> None:
+        for view in self._study.views:
+            self._client.set_experiment_tag(self.experiment_id, *view.tag)
+
     def _all_runs(self) -> list[Run]:
         runs: list[Run] = []
         token: str | None = None
@@ -275,6 +283,12 @@ def _as_params(values: dict[str, Any]) -> list[Param]:
         for k, t in texts.items()
     }
     return [Param(key, text) for key, text in cut.items()]
+
+
+def _told(plan: TrialPlan) -> str:
+    """What is particular about a trial, for the head of its run."""
+    changes = ", ".join(f"`{path}` = {value}" for path, value in plan.params.items())
+    return (changes or "The configuration of the trial file.")[:_LONGEST_TAG]
 
 
 def _dataset(record: TrialRecord) -> DatasetInput:

@@ -26,6 +26,7 @@ from orchestrator.engine.network import (
     input_shape,
 )
 from orchestrator.engine.optim import LR_SCHEDULES
+from orchestrator.engine.state import clips_of
 
 SHORT_FRAMES = 16
 SAMPLED_CLIPS = 64
@@ -78,7 +79,15 @@ class Fingerprints:
         }
 
     def _clips_of(self, config: TrialConfig, store: ArrayStore) -> str:
-        key = _said([config.data.model_dump(), config.select_on, config.seed, store.digest])
+        key = _said(
+            [
+                config.data.model_dump(),
+                config.select_on,
+                config.max_clips,
+                config.seed,
+                store.digest,
+            ]
+        )
         if key not in self._clips:
             self._clips[key] = _clips(config, store)
         return self._clips[key]
@@ -98,7 +107,7 @@ class Fingerprints:
 
 def _steps(config: TrialConfig, store: ArrayStore) -> str:
     """The learning rate is looked at four times an epoch."""
-    num_clips = len(store.split(config.data.protocol, *config.fit_splits)) * config.data.repeat
+    num_clips = len(clips_of(config, store, *config.fit_splits)) * config.data.repeat
     schedule = LR_SCHEDULES[config.lr_schedule.name](config.epochs, **config.lr_schedule.args)
     rates = [schedule(quarter / 4) for quarter in range(4 * config.epochs)]
     batches = num_batches(num_clips, config.batch_size, config.drop_last)
@@ -109,8 +118,8 @@ def _steps(config: TrialConfig, store: ArrayStore) -> str:
 
 def _clips(config: TrialConfig, store: ArrayStore) -> str:
     """Two epochs of some clips in training and one in evaluation, as the model would see them."""
-    fit = store.split(config.data.protocol, *config.fit_splits)
-    held_out = store.split(config.data.protocol, config.eval_split)
+    fit = clips_of(config, store, *config.fit_splits)
+    held_out = clips_of(config, store, config.eval_split)
     test = config.eval_split == "test"
     training = _batches(config, store, _sample(store, fit), train=True)
     evaluation = _batches(config, store, _sample(store, held_out), train=False, test=test)

@@ -19,7 +19,13 @@ from data.store import ArrayStore
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.files import TrialFiles, save_state
 from orchestrator.engine.network import load_init_weights
-from orchestrator.engine.state import TrialState, build_state, pick_device, split_batches
+from orchestrator.engine.state import (
+    TrialState,
+    build_state,
+    clips_of,
+    pick_device,
+    split_batches,
+)
 from orchestrator.engine.trial import peak_memory_mb, train_step
 
 NUM_BLOCKS = 5
@@ -152,6 +158,6 @@ def _saved(state: TrialState) -> tuple[float, int, int]:
 def _predictions_bytes(state: TrialState, store: ArrayStore) -> int:
     """Scores hardly compress: four bytes a class, clip and head."""
     config, num_heads = state.config, len(state.model.head_weights)
-    num_clips = len(store.split(config.data.protocol, config.eval_split))
+    num_clips = len(clips_of(config, store, config.eval_split))
     kinds = 1 + (num_heads if num_heads > 1 else 0)
     return 4 * num_clips * len(store.info.classes) * kinds

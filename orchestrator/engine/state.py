@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn, optim
 
 from data.batches import ClipBatches
+from data.dataset import IntArray
 from data.store import ArrayStore
 from losses.margin import MarginLoss
 from models.interface import ModelOutput, SkeletonModel
@@ -88,7 +90,7 @@ def split_batches(
     spec, transform = config.data, transform_of(config.data)
     fit = ClipBatches(
         store,
-        store.split(spec.protocol, *config.fit_splits),
+        clips_of(config, store, *config.fit_splits),
         transform,
         batch_size=config.batch_size,
         device=device,
@@ -105,7 +107,7 @@ def eval_batches(
 ) -> ClipBatches:
     return ClipBatches(
         store,
-        store.split(config.data.protocol, split),
+        clips_of(config, store, split),
         transform_of(config.data),
         batch_size=config.eval_batch_size,
         device=device,
@@ -113,6 +115,15 @@ def eval_batches(
         train=False,
         test=split == "test",
     )
+
+
+def clips_of(config: TrialConfig, store: ArrayStore, *splits: str) -> IntArray:
+    """Of more than `max_clips` every so manieth."""
+    clips = store.split(config.data.protocol, *splits)
+    if config.max_clips is None or len(clips) <= config.max_clips:
+        return clips
+    places = np.linspace(0, len(clips) - 1, config.max_clips).astype(int)
+    return np.take(clips, places)
 
 
 def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) -> TrialState:

@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import TrialFiles, load_predictions, write_bytes
 from orchestrator.pictures.canvas import BLUE, GREY, canvas, house_style, png_of, text_colour
 from orchestrator.reports.picture import Picture
@@ -64,11 +65,22 @@ class Pair(NamedTuple):
 
 def draw_confusion(files: TrialFiles) -> None:
     """The confusion matrix of the saved predictions, into the trial's folder."""
-    saved = load_predictions(files.predictions)
-    classes = tuple(json.loads(files.result.read_text())["per_class"])
-    counts = _counted(saved["labels"], saved["scores"], len(classes))
     with house_style():
-        write_bytes(files.confusion, png_of(draw_shares(Confusions(classes, (0,), counts[None]))))
+        write_bytes(files.confusion, png_of(draw_shares(_of_trial(files))))
+
+
+def confusion_pictures(folder: Path) -> list[Picture]:
+    """Of a trial that has run all its epochs; raises `SkelTuneError` for another."""
+    files = TrialFiles(folder)
+    if not files.result.exists():
+        raise SkelTuneError(f"{folder} has no {files.result.name}: it has not run all its epochs")
+    return both_pictures(_of_trial(files), f"trial {folder.name}")
+
+
+def both_pictures(confusions: Confusions, of: str) -> list[Picture]:
+    """The matrix and, where anything is confused, the worst pairs."""
+    pairs = pairs_picture(confusions, of)
+    return [confusion_picture(confusions, of), *([pairs] if pairs else [])]
 
 
 def confusions_of(row: VariantResult, trials: Path) -> Confusions | None:
@@ -81,17 +93,17 @@ def confusions_of(row: VariantResult, trials: Path) -> Confusions | None:
     return Confusions(classes, tuple(counts), np.stack(list(counts.values())))
 
 
-def confusion_picture(confusions: Confusions, name: str, of: str) -> Picture:
+def confusion_picture(confusions: Confusions, of: str) -> Picture:
     with house_style():
         png = png_of(draw_shares(confusions))
     caption = (
         f"{of}: which share of each class (rows, percent) was predicted as which class (columns), "
         f"{_told_n(confusions)}. Shares below 0.5 are left without a number."
     )
-    return Picture(name, f"Confusion matrix: {of}", caption, png=png)
+    return Picture("confusion", f"Confusion matrix: {of}", caption, png=png)
 
 
-def pairs_picture(confusions: Confusions, name: str, of: str) -> Picture | None:
+def pairs_picture(confusions: Confusions, of: str) -> Picture | None:
     """None where nothing is confused."""
     pairs = most_confused(confusions)
     if not pairs:
@@ -102,7 +114,7 @@ def pairs_picture(confusions: Confusions, name: str, of: str) -> Picture | None:
         f"{of}: the {len(pairs)} pairs of classes that are confused most, as the share of the true "
         f"class's clips, {_told_n(confusions)}. Lines reach from the lowest to the highest seed."
     )
-    return Picture(name, f"Most confused classes: {of}", caption, png=png)
+    return Picture("confused_pairs", f"Most confused classes: {of}", caption, png=png)
 
 
 def most_confused(confusions: Confusions, most: int = _MOST_PAIRS) -> list[Pair]:
@@ -149,6 +161,13 @@ def draw_pairs(pairs: list[Pair]) -> Figure:
     axes.set_xlim(left=0)
     axes.set_xlabel("share of the true class (%)")
     return figure
+
+
+def _of_trial(files: TrialFiles) -> Confusions:
+    saved = load_predictions(files.predictions)
+    classes = tuple(json.loads(files.result.read_text())["per_class"])
+    counts = _counted(saved["labels"], saved["scores"], len(classes))
+    return Confusions(classes, (0,), counts[None])
 
 
 def _cell_counts(cell: CellResult, trials: Path) -> NDArray[np.int64] | None:

@@ -153,11 +153,9 @@ def _draw_panel(axes: Axes, setting: str, lines: Lines, scale: Scale) -> None:
 
 def _draw_line(axes: Axes, place: int, judgement: Judgement) -> None:
     mark = MARKS[judgement.verdict]
-    low, high = judgement.low, judgement.high
-    if low is not None and high is not None:
-        axes.plot(
-            [low, high], [place, place], color=mark.colour, linewidth=1.4, solid_capstyle="butt"
-        )
+    if judgement.interval is not None:
+        ends = list(judgement.interval)
+        axes.plot(ends, [place, place], color=mark.colour, linewidth=1.4, solid_capstyle="butt")
     axes.plot(judgement.effect.estimate, place, **_marker(mark))
 
 
@@ -175,10 +173,10 @@ def told_effect(judgement: Judgement) -> str:
     """`+0.46 [−0.31, +1.23], 5 seeds`."""
     effect, seeds = judgement.effect, judgement.effect.num_seeds
     counted = f"{seeds} seed{'s' if seeds > 1 else ''}"
-    if judgement.low is None or judgement.high is None:
+    if judgement.interval is None:
         return f"{signed(effect.estimate)}, {counted}"
-    interval = f"[{signed(judgement.low)}, {signed(judgement.high)}]"
-    return f"{signed(effect.estimate)} {interval}, {counted}"
+    interval = ", ".join(map(signed, judgement.interval))
+    return f"{signed(effect.estimate)} [{interval}], {counted}"
 
 
 def _legend(verdicts: set[Verdict], scale: Scale) -> list[Line2D | Patch]:

@@ -90,6 +90,7 @@ def _draw_map(
 
 def _told(judgement: Judgement) -> str:
     first = f"{_GLYPHS[MARKS[judgement.verdict].shape]} {signed(judgement.effect.estimate)}"
-    if judgement.low is None or judgement.high is None:
+    if judgement.interval is None:
         return first
-    return f"{first}\n[{signed(judgement.low)},\n{signed(judgement.high)}]"
+    low, high = map(signed, judgement.interval)
+    return f"{first}\n[{low},\n{high}]"

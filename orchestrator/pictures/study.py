@@ -1,16 +1,23 @@
-"""All pictures of an ablation, as its report shows them."""
+"""All pictures of a study, as its report shows them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from orchestrator.engine.config import flattened
 from orchestrator.home import StudyFolder
 from orchestrator.pictures.classes import classes_pictures
-from orchestrator.pictures.confusion import confusion_picture, confusions_of, pairs_picture
+from orchestrator.pictures.confusion import both_pictures, confusions_of
 from orchestrator.pictures.costs import costs_picture
 from orchestrator.pictures.curves import curves_pictures
 from orchestrator.pictures.effects import components_picture, effects_picture
 from orchestrator.pictures.interactions import interactions_picture
+from orchestrator.pictures.search import search_pictures
+from orchestrator.records import TrialRecord
 from orchestrator.reports.picture import Picture
 from orchestrator.results import AblationResults
+from orchestrator.sampling import Proposals
+from orchestrator.spec import Study
 
 
 def study_pictures(results: AblationResults, folder: StudyFolder) -> list[Picture]:
@@ -29,12 +36,19 @@ def study_pictures(results: AblationResults, folder: StudyFolder) -> list[Pictur
     ]
 
 
+def searched_pictures(study: Study, records: Iterable[TrialRecord]) -> list[Picture]:
+    """Of a search, in the order in which its trials were planned; they are told to Optuna anew."""
+    assert study.spec.search is not None
+    objectives = study.spec.objectives
+    proposals = Proposals(study.spec.search, objectives, flattened(study.baseline.plain()))
+    proposals.replay(records)
+    return search_pictures(proposals.study, [objective.metric for objective in objectives])
+
+
 def _confusion_pictures(results: AblationResults, folder: StudyFolder) -> list[Picture]:
     """Of the first setting's baseline."""
     baseline = results.of_setting(results.settings[0])[0]
     confusions = confusions_of(baseline, folder.trials)
     if confusions is None:
         return []
-    of = baseline.variant.name
-    pairs = pairs_picture(confusions, "confused_pairs", of)
-    return [confusion_picture(confusions, "confusion", of), *([pairs] if pairs else [])]
+    return both_pictures(confusions, baseline.variant.name)

@@ -7,7 +7,7 @@ import re
 
 _MOST_LINES = 20
 _LONGEST_LINE = 160
-_PICTURES = re.compile(r'<section id="pictures">.*?</section>', re.DOTALL)
+_PICTURES = re.compile(r'<section id="pictures">.*?</section>\n?', re.DOTALL)
 
 
 def disagreements(written: str, now: str) -> list[str]:

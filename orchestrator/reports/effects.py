@@ -8,14 +8,15 @@ from orchestrator.ablation_spec import OFF
 from orchestrator.reports.foot import BELOW_ONE_CLIP
 from orchestrator.reports.table import Entry, Table
 from orchestrator.reports.wording import Scale, verdict, verdict_on_levels
-from orchestrator.results import AblationResults, Factors
+from orchestrator.results import AblationResults, Factors, factorial_cells, race_of
 from orchestrator.stats.factorial import FactorialEffect, Kind
+from orchestrator.stats.redundancy import Pair, Relation, redundancy
 from orchestrator.stats.verdicts import Judgement
 
 _NOTE = (
-    "Main effect: how the objective changes when the component is taken away (or put at this "
-    "level), averaged over the other components. Interaction: by how much that change differs "
-    "with the other component. Verdicts are corrected over this table (Holm)."
+    "Main effect: how {metric} changes when the component is taken away (or put at this level), "
+    "averaged over the other components. Interaction: by how much that change differs with the "
+    "other component. Verdicts are corrected over the effects of a setting (Holm)."
 )
 
 
@@ -29,9 +30,27 @@ def effects_table(results: AblationResults) -> Table | None:
         rows += _rows(results, factors)
     if not rows:
         return None
-    columns = ("component", "effect", results.study.spec.objective.metric, "verdict")
+    notes = (_NOTE.format(metric=results.study.spec.objective.metric), *together(results))
     title = f"What the components of {results.study.spec.study} do"
-    return Table(title, columns, tuple(rows), (_NOTE,), sections)
+    return Table(title, ("component", "kind", "effect", "verdict"), tuple(rows), notes, sections)
+
+
+def together(results: AblationResults) -> Iterator[str]:
+    """What is shown of every two components, a sentence a setting."""
+    for setting in results.settings:
+        shown = [p.sentence for p in _pairs(results, setting) if p.relation != Relation.NOT_SHOWN]
+        if shown:
+            where = f"Together, {setting}" if setting else "Together"
+            yield f"{where}: {'; '.join(shown)}."
+
+
+def _pairs(results: AblationResults, setting: str) -> list[Pair]:
+    """None without a margin: that a component adds nothing is a question of how much matters."""
+    if results.margin is None:
+        return []
+    cells = factorial_cells(results.of_setting(setting))
+    alpha, mode = 1 - results.ablation.confidence, results.study.spec.objective.mode
+    return redundancy(cells, results.margin, alpha, mode=mode, race=race_of(results.ablation))
 
 
 def _rows(results: AblationResults, factors: Factors) -> Iterator[tuple[str | Entry, ...]]:

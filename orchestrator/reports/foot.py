@@ -42,19 +42,15 @@ def _figures(results: AblationResults) -> Iterator[str]:
         f"{scale.metric} of each trial's best epoch ({better} is better): mean ± standard "
         "deviation over seeds."
     )
-    num = sum(row.judgement is not None for row in results.rows)
+    num, margin = sum(row.judgement is not None for row in results.rows), results.margin
     around = " of its setting" if results.ablation.settings else ""
     yield (
         f"Difference: variant minus baseline{around}, paired by seed{_and_clip(results)}, with its "
         f"{ablation.confidence:.0%} interval. Verdicts are corrected over the study's "
-        f"{counted(num, 'comparison')} (Holm){_margin(results, scale)}."
+        f"{counted(num, 'comparison')} (Holm)."
     )
-
-
-def _margin(results: AblationResults, scale: Scale) -> str:
-    if results.margin is None:
-        return ""
-    return f"; differences up to the margin of {scale.amount(results.margin)} are of no importance"
+    if margin is not None:
+        yield f"Margin: differences below {scale.amount(margin)} are taken to be of no importance."
 
 
 def _and_clip(results: AblationResults) -> str:
@@ -63,15 +59,17 @@ def _and_clip(results: AblationResults) -> str:
 
 
 def _resolution(results: AblationResults) -> Iterator[str]:
-    scale = Scale(results.study.spec.objective.metric)
+    """Of every setting whose split has another size."""
+    scale, told = Scale(results.study.spec.objective.metric), set()
     for setting in results.settings:
         sample = _first_with_clips(results.of_setting(setting))
-        if sample is not None and sample.resolution is not None:
-            where = f"{setting}: one" if setting else "One"
-            yield (
-                f"{where} clip of the {sample.num_clips:,} is worth "
-                f"{scale.amount(sample.resolution)}; {BELOW_ONE_CLIP} marks differences below that."
-            )
+        if sample is None or sample.resolution is None or sample.num_clips in told:
+            continue
+        told.add(sample.num_clips)
+        yield (
+            f"One clip of the {sample.num_clips:,} is worth {scale.amount(sample.resolution)}; "
+            f"{BELOW_ONE_CLIP} marks differences below that."
+        )
 
 
 def _first_with_clips(rows: list[VariantResult]) -> Sample | None:

@@ -8,14 +8,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from orchestrator.objective import Objective
 from orchestrator.records import TrialRecord
 from orchestrator.reports.ablation import bold_variants
 from orchestrator.reports.components import level_table
+from orchestrator.reports.leaderboard import figures, ranked_by
 from orchestrator.reports.links import RunLinks
-from orchestrator.reports.ranking import num_seeds, ranking
+from orchestrator.reports.ranking import num_seeds
 from orchestrator.reports.wording import last_line
 from orchestrator.results import AblationResults, CellResult, VariantResult
-from orchestrator.spec import Objective
 from orchestrator.stats.samples import summarize
 
 Row = Mapping[str, Any]
@@ -60,21 +61,26 @@ def cells_csv(results: AblationResults, links: RunLinks) -> str:
     return _written(rows)
 
 
-def trials_csv(records: Iterable[TrialRecord], objective: Objective, links: RunLinks) -> str:
-    """A row a trial of a search, from best to worst."""
+def trials_csv(
+    records: Sequence[TrialRecord], objectives: Sequence[Objective], links: RunLinks
+) -> str:
+    """A row a trial of a search, from best to worst; those of a Pareto front first."""
+    ranked, front = ranked_by(objectives, records)
+    metrics = [objective.metric for objective in objectives]
     rows = [
         {
             "rank": rank,
+            **({"front": record.plan.id in front} if len(objectives) > 1 else {}),
             "trial": record.plan.name,
             "trial_id": record.plan.id,
             "run_id": links.runs.get(record.plan.id),
             "state": record.state.value,
-            objective.metric: record.best(objective.metric, objective.mode),
+            **dict(zip(metrics, figures(record, objectives), strict=True)),
             "epochs": len(record.epochs),
             "trained_seconds": record.seconds,
             **{path: _plain(value) for path, value in record.plan.params.items()},
         }
-        for rank, record in enumerate(ranking(records, objective), start=1)
+        for rank, record in enumerate(ranked, start=1)
     ]
     return _written(rows)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from orchestrator.records import TrialRecord
 from orchestrator.reports.ablation import ablation_table
 from orchestrator.reports.effects import effects_table
-from orchestrator.reports.front import front_table
 from orchestrator.reports.latex import as_latex
 from orchestrator.reports.leaderboard import leaderboard
 from orchestrator.reports.links import RunLinks
@@ -64,10 +63,8 @@ class StudyReport:
 
     @property
     def _leaderboard(self) -> Table:
-        spec, select_on = self.study.spec, self.study.baseline.select_on
-        if len(spec.objectives) > 1:
-            return front_table(spec, self.records, select_on, links=self.links)
-        return leaderboard(spec.study, self.records, spec.objective, select_on, links=self.links)
+        select_on = self.study.baseline.select_on
+        return leaderboard(self.study.spec, self.records, select_on, self.links)
 
     def text(self, form: Format, *, cells: bool = False, pictures: Sequence[Picture] = ()) -> str:
         """`cells`: a row of CSV is a cell, not a variant. `pictures` go into the page."""
@@ -87,5 +84,5 @@ class StudyReport:
 
     def _csv(self, cells: bool) -> str:
         if self.results is None:
-            return trials_csv(self.records, self.study.spec.objective, self.links)
+            return trials_csv(self.records, self.study.spec.objectives, self.links)
         return cells_csv(self.results, self.links) if cells else variants_csv(self.results)

@@ -33,7 +33,7 @@ class Scale:
         return f"{value:+.{self.decimals}f}"
 
     def amount(self, value: float | None) -> str:
-        """`1 point`, `0.23 points`; a bare number of a loss, nothing of nothing."""
+        """`1 point`, `0.23 points`; a bare number of a loss; nothing of None."""
         if value is None:
             return ""
         told = f"{round(value, self.decimals):g}"

@@ -158,10 +158,14 @@ def test_status_and_report_tell_of_a_finished_study(bench: Bench) -> None:
     bench.skeltune("run", bench.root / "studies/tiny.yaml")
 
     status = bench.skeltune("status")
-    report = bench.skeltune("report", "tiny", "--markdown")
+    report = bench.skeltune("report", "tiny", "--format", "markdown")
 
     assert "tiny" in status
-    assert "| baseline |" in report
+    assert "| ✓ |" in report
     assert (bench.home / "studies/tiny/report.md").read_text() == report
+    bench.skeltune("report", "tiny", "--check", bench.home / "studies/tiny/report.html")
     parent = next(run for run in bench.runs() if run.data.tags["role"] == "study")
-    assert [f.path for f in bench.client.list_artifacts(parent.info.run_id)] == ["report.md"]
+    files = [file.path for file in bench.client.list_artifacts(parent.info.run_id)]
+    assert sorted(files) == ["pictures", "report.html", "report.md"]
+    run = next(run for run in bench.trial_runs() if run.data.tags["variant"] == "baseline")
+    assert f"/runs/{run.info.run_id})" in report

@@ -225,3 +225,14 @@ def test_the_embedding_is_the_non_negative_pooled_feature_or_the_logits():
 def test_a_reduction_below_one_is_refused(name, option):
     with pytest.raises(ValueError, match=f"{option} must be at least 1, got 0"):
         MODELS[name](input_shape(), **{option: 0})
+
+
+@pytest.mark.parametrize("order", ["act_conv", "conv_act"])
+def test_the_attention_that_is_looked_at_is_what_multiplies_the_features(order):
+    conv = TopologyGraphConv(3, 8, 4, torch.eye(5)[None], TopologyOptions(head_order=order))
+    x = torch.randn(2, 3, 6, 5, generator=torch.Generator().manual_seed(0))
+
+    attention = conv.attention(x)
+
+    attended = (attention * conv.features(x).unsqueeze(1)).squeeze(1)  # one subset, no neighbours
+    assert torch.allclose(conv(x), attended, atol=1e-5)

@@ -192,3 +192,15 @@ def test_autocast_leaves_the_spectrum_in_float32():
 def test_a_ratio_below_one_is_refused():
     with pytest.raises(ValueError, match="frequency_ratio must be at least 1, got 0"):
         FrequencyOptions(ratio=0)
+
+
+@pytest.mark.parametrize("kind", ["rfa", "dfa", "sfa"])
+def test_the_masks_that_are_looked_at_are_what_multiplies_the_spectrum(kind):
+    module, x = attention(8, 6, kind=kind), maps(8, 6)
+
+    cosine, sine = module.masks(x)
+
+    spectrum = torch.fft.rfft2(x, norm="ortho")
+    masked = torch.complex(cosine * spectrum.real, sine * spectrum.imag)
+    expected = torch.fft.irfft2(masked, s=(8, 6), norm="ortho") + (x if kind == "rfa" else 0)
+    torch.testing.assert_close(module(x), expected, **CLOSE)

@@ -133,16 +133,25 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
     ("vendor", "doors"),
     [
         ("ray", {"tuning", "cluster", "schedulers"}),
-        ("optuna", {"sampling", "optuna_samplers"}),
+        ("optuna", {"sampling", "optuna_samplers", "pictures/search"}),
         ("cmaes", {"cma"}),
         ("mlflow", {"tracking", "registry"}),
-        ("matplotlib", {"pictures", "clip_pictures"}),
+        ("jinja2", {"reports/page"}),
+        ("plotly", {"pictures/search", "pictures/saved", "reports/page"}),
+        ("sklearn", {"pictures/embeddings"}),
         ("platformdirs", {"home"}),
-        ("typer", {"cli", "cli_data", "cli_fuse", "cli_models", "cli_report"}),
+        ("typer", {"cli", "cli_data", "cli_fuse", "cli_models", "cli_pictures", "cli_report"}),
     ],
 )
 def test_a_vendor_has_one_door(vendor, doors):
     assert importers_of(vendor) == {f"orchestrator/{door}.py" for door in doors}
+
+
+def test_matplotlib_is_known_to_the_pictures_alone():
+    importers = importers_of("matplotlib")
+
+    assert importers
+    assert all(name.startswith("orchestrator/pictures/") for name in importers)
 
 
 @pytest.mark.parametrize(
@@ -211,6 +220,17 @@ def test_a_lower_module_imports_exactly_these_of_ours(module, allowed):
     assert imported == {f"orchestrator.{name}" for name in allowed}
 
 
+@pytest.mark.parametrize(
+    "module", ["table", "picture", "markdown", "latex", "check", "wording", "links"]
+)
+def test_what_reports_are_written_with_knows_nothing_of_how_studies_are_run(module):
+    imported = ours(CHECKOUT / "orchestrator" / "reports" / f"{module}.py")
+
+    known = {"home", "ablation", "ablation_spec", "reports.table"}
+    stats = {"stats.samples", "stats.verdicts"}
+    assert imported <= {f"orchestrator.{name}" for name in known | stats}
+
+
 @pytest.mark.parametrize("path", of_package("orchestrator/stats"), ids=named)
 def test_the_statistics_know_nothing_of_the_project_around_them(path: Path):
     assert all(module.startswith("orchestrator.stats.") for module in ours(path))
@@ -225,11 +245,22 @@ def test_no_module_of_the_orchestrator_imports_the_command_line():
 def test_tuning_does_not_know_what_a_study_records_where():
     imported = ours(CHECKOUT / "orchestrator" / "tuning.py")
 
-    above = {"study", "tracking", "registry", "recorder", "report", "view", "home", "sampling"}
+    above = {
+        "study",
+        "tracking",
+        "registry",
+        "recorder",
+        "reports.study",
+        "view",
+        "home",
+        "sampling",
+    }
     assert imported.isdisjoint({f"orchestrator.{name}" for name in above})
 
 
-@pytest.mark.parametrize("module", ["cli", "cli_data", "cli_fuse", "cli_models", "cli_report"])
+@pytest.mark.parametrize(
+    "module", ["cli", "cli_data", "cli_fuse", "cli_models", "cli_pictures", "cli_report"]
+)
 def test_the_command_line_starts_without_vendors_and_without_the_orchestrator(module):
     found = imports_of(CHECKOUT / f"orchestrator/{module}.py")
     at_start = {i.module for i in found if i.when == "module"}

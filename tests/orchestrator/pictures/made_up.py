@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from orchestrator.engine.documents import dump_yaml
 from orchestrator.engine.files import TrialFiles, save_predictions
 from orchestrator.home import StudyFolder
 from orchestrator.planning import Remembered, all_cells
 from orchestrator.records import State, StudyLog, TrialPlan
 from orchestrator.results import AblationResults, results_of
-from orchestrator.spec import Study
+from orchestrator.spec import Study, load_study
+from tests.engine.trials import TRIAL
 
 CLASSES = ("wave", "clap", "kick", "bow")
 NUM_CLIPS, NUM_EPOCHS = 80, 6
 SIZES = {"num_params": 54_000, "macs": 6_500_000}
+
+
+def factorial_study(root: Path, **content: Any) -> Study:
+    """Two components, three seeds; `content` replaces parts of the ablation."""
+    ablation = {
+        "components": {
+            "cvsta": {"off": {"model.cvsta": False}},
+            "rdl": {"off": {"loss.embedding": None}},
+        },
+        "design": "factorial",
+        "seeds": 3,
+        **content,
+    }
+    study = {
+        "study": "tiny",
+        "trial": "small",
+        "objective": {"metric": "val/top1"},
+        "ablation": ablation,
+    }
+    for name, document in {"trials/small.yaml": TRIAL, "studies/tiny.yaml": study}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(dump_yaml(document))
+    return load_study(root / "studies/tiny.yaml")
 
 
 def made_up_results(

@@ -15,12 +15,15 @@ from orchestrator.results import (
     CellResult,
     Factors,
     VariantResult,
+    factorial_cells,
+    margin_of,
     race_of,
     sample_of,
 )
 from orchestrator.scores import CellScore
 from orchestrator.spec import Study
 from orchestrator.stats.effects import contrast
+from orchestrator.stats.factorial import factorial_effects
 from orchestrator.stats.verdicts import judge
 
 Hits = Mapping[str, Any]
@@ -43,11 +46,10 @@ def draw(accuracy: float, *, seeds: int = 3, clips: int = 200, generator: int = 
     return (hardness < accuracy).astype(float)
 
 
-def results_with(
-    study: Study, hits: Hits, factors: tuple[Factors, ...] = (), error: str = "Boom\nOut of memory"
-) -> AblationResults:
+def results_with(study: Study, hits: Hits, error: str = "Boom\nOut of memory") -> AblationResults:
     """Judged as a study is; variants that are not named have not been run."""
-    rows = [_row(study, variant, hits.get(variant.name, []), error) for variant in _variants(study)]
+    variants = study_variants(study)
+    rows = [_row(study, variant, hits.get(variant.name, []), error) for variant in variants]
     samples = {row.variant.name: row.sample for row in rows}
     effects = {}
     for row in rows:
@@ -55,14 +57,19 @@ def results_with(
         if row.sample is not None and baseline is not None and not row.variant.is_baseline:
             effects[row.variant.name] = contrast([(1.0, row.sample), (-1.0, baseline)])
     ablation, mode = study.spec.ablation, study.spec.objective.mode
-    judged = judge(list(effects.values()), ablation.margin, mode=mode, race=race_of(ablation))
+    judged = judge(list(effects.values()), margin_of(study), mode=mode, race=race_of(ablation))
     by_name = dict(zip(effects, judged, strict=True))
     rows = [VariantResult(r.variant, r.cells, r.sample, by_name.get(r.variant.name)) for r in rows]
-    return AblationResults(study, tuple(rows), factors)
+    settings = list(ablation.settings) or [""]
+    return AblationResults(study, tuple(rows), tuple(_factors(study, s, rows) for s in settings))
 
 
-def _variants(study: Study) -> list[Variant]:
-    return study_variants(study)
+def _factors(study: Study, setting: str, rows: list[VariantResult]) -> Factors:
+    cells = factorial_cells(row for row in rows if row.variant.setting == setting)
+    effects = factorial_effects(cells)
+    mode = study.spec.objective.mode
+    judged = judge([effect.effect for effect in effects], margin_of(study), mode=mode)
+    return Factors(setting, tuple(zip(effects, judged, strict=True)))
 
 
 def _row(study: Study, variant: Variant, hits: Any, error: str) -> VariantResult:
