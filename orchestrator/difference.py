@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.ablation import Variant
 from orchestrator.ablation_spec import Changes
-from orchestrator.cells import STREAM, Arm, arms_of, study_variants
+from orchestrator.cells import Arm, arms_of, study_variants
 from orchestrator.checks import Built, built_models
 from orchestrator.engine.config import TrialConfig, flattened
 from orchestrator.engine.errors import Problem, SpecError
@@ -86,18 +86,13 @@ class _Comparison:
         self._first: dict[tuple[Any, ...], str] = {}
 
     def difference(self, name: str) -> Difference:
-        variant = self._arms[name][0].variant
-        base = _baseline_of(variant, self._arms)
+        arm = self._arms[name][0]
+        base = _baseline_of(arm.variant, self._arms)
         before, after = self._config(base), self._config(name)
         paths = config_difference(before, after)
-        declared = (
-            variant.changes
-            if before.data.args["stream"] == after.data.args["stream"]
-            else {**variant.changes, STREAM: None}
-        )
         return Difference(
             paths=paths,
-            undeclared=undeclared(declared, paths, before.plain(), after.plain()),
+            undeclared=undeclared(arm.changes, paths, before.plain(), after.plain()),
             modules=module_change(self._built[base].layout, self._built[name].layout),
             parts=self._parts(base, name),
             twin=self._twin(name),

@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.ablation import Variant, left_out
 from orchestrator.ablation_spec import Ablation, Grid
-from orchestrator.cells import cells_of, study_variants
+from orchestrator.cells import cells_of, check_distinct, study_variants
 from orchestrator.difference import Difference, examine
 from orchestrator.engine.config import flattened
 from orchestrator.engine.documents import Raw
@@ -17,7 +17,7 @@ from orchestrator.engine.network import ModelSummary
 from orchestrator.fairness import tuned_by, tuning_plans
 from orchestrator.home import Home
 from orchestrator.plan_digest import as_written, plan_digest
-from orchestrator.planning import Planner
+from orchestrator.planning import Planner, first_cells
 from orchestrator.records import State, StudyLog, TrialPlan
 from orchestrator.reports.table import Table
 from orchestrator.search_preview import search_preview
@@ -108,6 +108,7 @@ def preview(study: Study, planner: Planner, log: StudyLog, home: Home) -> Previe
 
 
 def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> AblationPreview:
+    check_distinct(study, first_cells(study, planner, log))
     examined = examine(study, planner)
     assert study.spec.ablation is not None
     trainings = trainings_of(study, planner, log, study.spec.ablation.first_seeds)

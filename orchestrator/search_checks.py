@@ -54,9 +54,9 @@ def _constraints(study: Study) -> Iterator[Problem]:
 
 
 def _no_numbers(search: Search, fixed: Changes, path: str) -> list[object]:
+    """What the path may be, if it is searched or not, that cannot be compared."""
     values = (search.space[path].choice or []) if path in search.space else [fixed[path]]
-    is_number = (isinstance(v, int | float | None) and not isinstance(v, bool) for v in values)
-    return [value for value, fits in zip(values, is_number, strict=True) if not fits]
+    return [v for v in values if isinstance(v, bool) or not isinstance(v, int | float | None)]
 
 
 def _points(study: Study) -> Iterator[Problem]:

@@ -157,7 +157,8 @@ def _equivalence_p_value(
 def _holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Adjusted; a missing one stays missing, but counts as one of the study.
 
-    As `multipletests` of statsmodels, which takes a second to import and collects garbage.
+    As `multipletests` of statsmodels, which takes a second to import and runs the garbage
+    collector at every call.
     """
     known = np.array([1.0 if p is None else p for p in p_values])
     order = np.argsort(known, kind="stable")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.engine.errors import SpecError
 from orchestrator.home import Home
 from orchestrator.plan_digest import OtherPlanError, plan_digest, require_plan
 from orchestrator.planning import Planner, first_cells
@@ -136,6 +137,11 @@ def test_the_document_has_variants_trainings_and_warnings_in_plain_values(previe
     plain = document["variants"][1]
     assert plain["difference"]["undeclared"] == {"loss.embedding.norm": [0.1, 0.01]}
     assert [t["seed"] for t in plain["trainings"]] == [0, 1, 2]
+
+
+def test_two_variants_of_one_configuration_are_refused(previewed):
+    with pytest.raises(SpecError, match="is the same training as 'baseline'"):
+        previewed(ablation={"variants": {"same": {"model.cvsta": True}}})
 
 
 def test_a_search_is_told_with_its_plan_too(previewed):

@@ -99,6 +99,12 @@ def test_a_single_clip_shows_nothing_below_its_own_worth():
     assert difference(sampled(always), sampled(never)).low < 0
 
 
+def test_two_variants_that_are_always_wrong_show_nothing():
+    wrong = sampled(np.zeros((3, 20)))
+
+    assert (difference(wrong, wrong).estimate, difference(wrong, wrong).p_value) == (0.0, None)
+
+
 def test_variants_judged_by_different_clips_are_refused():
     with pytest.raises(ValueError, match=r"same clips, got \[40, 50\] clips"):
         difference(made_up(3, 40)[0], made_up(3, 50)[1])

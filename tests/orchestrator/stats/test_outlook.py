@@ -57,6 +57,12 @@ def test_where_seeds_decide_more_clips_are_no_way_out():
     assert clips_needed(stuck, Bar(0.05, 0.05, None)) is None
 
 
+def test_before_the_first_look_of_a_race_at_least_its_seeds_are_needed():
+    bar = Bar(0.05, 0.05, None, SeedRace(4, 10))
+
+    assert seeds_needed(effect(50.0, seeds=0.1, n=2), bar) == 4
+
+
 def test_a_race_whose_clips_cannot_tell_has_no_chance():
     bar = Bar(0.05, 0.05, 1.0, SeedRace(3, 10))
 
