@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterator
 
 from orchestrator.ablation_spec import Changes
-from orchestrator.cells import Arm, cells_of, study_variants
+from orchestrator.cells import Arm, Planning, cells_of, study_variants
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.fairness import tuning_plans
-from orchestrator.planning import Planner
+from orchestrator.records import Role
 from orchestrator.spec import Study
 
 
@@ -18,7 +18,7 @@ class OtherPlanError(SkelTuneError):
     """The study plans something else than what the user looked at."""
 
 
-def plan_digest(study: Study, planner: Planner) -> str:
+def plan_digest(study: Study, planner: Planning) -> str:
     """12 hexadecimal digits, whatever has been run already.
 
     Over the objective, the whole ablation or search, and the identities of all trainings that
@@ -36,10 +36,10 @@ def plan_digest(study: Study, planner: Planner) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _ids(study: Study, planner: Planner) -> Iterator[str]:
+def _ids(study: Study, planner: Planning) -> Iterator[str]:
     ablation = study.spec.ablation
     if ablation is None:
-        yield study.baseline.digest(planner.store(study.baseline).digest)
+        yield planner.plan("trial", Role.SEARCH, "", {}, {}).id
         return
     yield from (plan.id for plan in tuning_plans(study, planner))
     variants = study_variants(study)
@@ -52,7 +52,7 @@ def as_written(_: Arm) -> Changes:
     return {}
 
 
-def require_plan(study: Study, planner: Planner, digest: str) -> None:
+def require_plan(study: Study, planner: Planning, digest: str) -> None:
     """Raise `OtherPlanError` if the study now plans something else."""
     found = plan_digest(study, planner)
     if found != digest:

@@ -105,17 +105,22 @@ class Session:
         )
 
     def close(self) -> None:
-        """The study's report, on disk and with the study's run, which is closed."""
-        write_json(self.folder.runs, self.tracker.run_ids)
-        report = stored_report(self.study, self.log, self.folder)
-        files = write_report(report, self.folder)
-        metrics = summary_metrics(report)
-        artifacts = {f: "" if f.parent == self.folder.root else f.parent.name for f in files}
-        summary = StudySummary(self._description(report), metrics, artifacts)
-        self.tracker.finish("KILLED" if self.is_stopped else "FINISHED", summary)
+        """The study's report, on disk and with the study's run, which is closed in any case."""
+        summary = StudySummary()
+        try:
+            summary = self._summary()
+        finally:
+            self.tracker.finish("KILLED" if self.is_stopped else "FINISHED", summary)
         if self.tracker.late:
             behind = f"MLflow lacks the last news of {len(self.tracker.late)} trials"
             self.services.view.line(f"{behind}; the same command brings it up to date")
+
+    def _summary(self) -> StudySummary:
+        write_json(self.folder.runs, self.tracker.run_ids)
+        report = stored_report(self.study, self.log, self.folder)
+        files = write_report(report, self.folder)
+        places = {f: "" if f.parent == self.folder.root else f.parent.name for f in files}
+        return StudySummary(self._description(report), summary_metrics(report), places)
 
     def _description(self, report: StudyReport) -> str:
         experiment, run = self.tracker.experiment_id, self.tracker.study_run_id

@@ -11,7 +11,8 @@ from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import write_bytes, write_json
 from orchestrator.environment import environment
 from orchestrator.home import Home, StudyFolder
-from orchestrator.planning import current_records
+from orchestrator.plan_digest import plan_digest
+from orchestrator.planning import Remembered, current_records
 from orchestrator.records import StudyLog
 from orchestrator.reports.links import stored_links
 from orchestrator.reports.picture import Picture
@@ -61,6 +62,7 @@ def stored_report(study: Study, log: StudyLog, folder: StudyFolder) -> StudyRepo
         stored_links(folder),
         saved.get("environment", {}),
         log.data,
+        plan_digest(study, Remembered(study, log.data)),
     )
 
 

@@ -53,6 +53,8 @@ class StudyReport:
     environment: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
     """Name to digest of the data sets in use."""
+    plan: str = ""
+    """What `skeltune plan` calls it by."""
 
     @cached_property
     def tables(self) -> list[Table]:
