@@ -26,7 +26,7 @@ from data.prefetch import prefetched
 from data.store import ArrayStore
 from data.transform import ClipTransform
 
-__all__ = ["Batch", "ClipBatches", "ClipTransform"]
+__all__ = ["Batch", "ClipBatches", "ClipTransform", "num_batches"]
 
 PLANNED_CLIPS = 512
 """About so many clips of an epoch are planned at a time."""
@@ -98,8 +98,7 @@ class ClipBatches:
         self._has_person = None if has_person.all() else has_person.to(device)
 
     def __len__(self) -> int:
-        whole, rest = divmod(self._num_clips, self._batch_size)
-        return whole if self._drop_last or rest == 0 else whole + 1
+        return num_batches(self._num_clips, self._batch_size, self._drop_last)
 
     @property
     def _num_clips(self) -> int:
@@ -152,6 +151,12 @@ class ClipBatches:
             part = slice(begin, begin + self._batch_size)
             here = None if present is None else present[part]
             yield Batch(x[part], labels[part], clips[part], here)
+
+
+def num_batches(num_clips: int, batch_size: int, drop_last: bool) -> int:
+    """Of an epoch of so many clips; the last batch may be smaller, or is left out."""
+    whole, rest = divmod(num_clips, batch_size)
+    return whole if drop_last or rest == 0 else whole + 1
 
 
 def _extremes(transform: ClipTransform, train: bool) -> Callable[[FloatArray], FloatArray] | None:

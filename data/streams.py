@@ -2,7 +2,7 @@
 
 Tensors are (N, C, T, V, M): batch, channels, frames, joints, persons; edges are (child, parent).
 With `mean_score` the last channel, a confidence, is of a difference the mean of its two ends'. The
-arithmetic runs with joints side by side, (N, C, M, T, V).
+arithmetic runs with joints side by side, (N, C, T, M, V).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def to_stream(
     A bone is a joint minus its ancestor `hops` edges up, or the root; zero at the root. Motion is
     x[t + 1] - x[t]; the last frame is zero.
     """
-    x = x.movedim(4, 2)
+    x = x.movedim(4, 3)
     if stream in ("bone", "bone_motion"):
         x = _bone(x, edges, hops=hops, mean_score=mean_score)
     if stream in ("joint_motion", "bone_motion"):
         x = _motion(x, mean_score=mean_score)
-    return x.movedim(2, 4)
+    return x.movedim(3, 4)
 
 
 def _bone(x: Tensor, edges: Edges, *, hops: int, mean_score: bool) -> Tensor:
@@ -43,12 +43,12 @@ def _bone(x: Tensor, edges: Edges, *, hops: int, mean_score: bool) -> Tensor:
 
 
 def _motion(x: Tensor, *, mean_score: bool) -> Tensor:
-    now, after = x[..., :-1, :], x[..., 1:, :]
+    now, after = x[:, :, :-1], x[:, :, 1:]
     motion = torch.empty_like(x)
-    torch.sub(after, now, out=motion[..., :-1, :])
+    torch.sub(after, now, out=motion[:, :, :-1])
     if mean_score:
-        motion[:, -1, :, :-1] = (after[:, -1] + now[:, -1]) / 2
-    motion[..., -1, :] = 0
+        motion[:, -1, :-1] = (after[:, -1] + now[:, -1]) / 2
+    motion[:, :, -1] = 0
     return motion
 
 

@@ -53,14 +53,26 @@ Tuned = Callable[[Arm], Changes | None]
 
 
 def study_variants(study: Study) -> list[Variant]:
-    """Raises `SpecError` if two of them have one name."""
+    """Raises `SpecError` if two have one name, or the paper's rows have a name that none has."""
     ablation = _ablation(study)
     variants = variants_of(ablation, flattened(study.baseline.plain()))
     names = [variant.name for variant in variants]
+    _check_paper(study, names)
     if repeated := [name for name in names if names.count(name) > 1]:
         problem = Problem(f"ablation.variants.{repeated[0]}", None, "the design has this row too")
         raise SpecError(study.source, [problem])
     return variants
+
+
+def _check_paper(study: Study, names: list[str]) -> None:
+    paper = _ablation(study).paper
+    unknown = [row for row in (paper.rows if paper else ()) if row not in names]
+    problems = [
+        Problem(f"ablation.paper.rows.{row}", None, f"is no variant; known: {', '.join(names)}")
+        for row in unknown
+    ]
+    if problems:
+        raise SpecError(study.source, problems)
 
 
 def arms_of(study: Study, variant: Variant) -> list[Arm]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from orchestrator.ablation_spec import Changes
 from orchestrator.home import StudyFolder
 from orchestrator.planning import current_records
-from orchestrator.records import State, StudyLog
+from orchestrator.records import State, StudyLog, TrialRecord
 from orchestrator.reports.ranking import best_variant, ranking
-from orchestrator.results import results_of
+from orchestrator.results import AblationResults, results_of
 from orchestrator.spec import Objective, Study
 
 
@@ -33,13 +34,19 @@ class Choice:
 
 def choose(study: Study, log: StudyLog, folder: StudyFolder) -> Choice | None:
     """The best variant by its mean over seeds, or the best complete trial of a search."""
-    if study.spec.ablation is None:
-        return _best_trial(study, log)
-    return _best_variant(study, log, folder)
+    results = results_of(study, log, folder) if study.spec.ablation is not None else None
+    return choose_from(study, current_records(study, log), results)
 
 
-def _best_variant(study: Study, log: StudyLog, folder: StudyFolder) -> Choice | None:
-    best = best_variant(results_of(study, log, folder))
+def choose_from(
+    study: Study, records: Iterable[TrialRecord], results: AblationResults | None
+) -> Choice | None:
+    """From the results of an ablation, or the records of a search."""
+    return _best_trial(study, records) if results is None else _best_variant(results)
+
+
+def _best_variant(results: AblationResults) -> Choice | None:
+    best = best_variant(results)
     if best is None or best.sample is None:
         return None
     plans = best.cells[0].cell.plans
@@ -48,9 +55,9 @@ def _best_variant(study: Study, log: StudyLog, folder: StudyFolder) -> Choice | 
     return Choice(best.variant.name, plans[0].params, mean, len(best.sample.seeds), streams)
 
 
-def _best_trial(study: Study, log: StudyLog) -> Choice | None:
+def _best_trial(study: Study, records: Iterable[TrialRecord]) -> Choice | None:
     objective = study.spec.objective
-    complete = [r for r in current_records(study, log) if r.state is State.COMPLETE]
+    complete = [record for record in records if record.state is State.COMPLETE]
     for record in ranking(complete, objective)[:1]:
         value = record.best(objective.metric, objective.mode)
         assert value is not None

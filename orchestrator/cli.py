@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -52,18 +53,40 @@ NumCpus = Annotated[int | None, typer.Option("--num-cpus", help="CPUs of our own
 
 
 @app.command()
-def plan(study_file: StudyFile) -> None:
+def plan(
+    study_file: StudyFile,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="time a few steps of each shape; forecast hours")
+    ] = False,
+    probe_seconds: Annotated[float, typer.Option(help="of each shape", min=0)] = 20.0,
+    cpu: Cpu = None,
+    gpu: Gpu = None,
+    num_cpus: NumCpus = None,
+    num_gpus: Annotated[int | None, typer.Option("--num-gpus", help="GPUs there are")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
     """Show what a study would run; start nothing."""
+    from orchestrator.forecast import Machine, forecast
     from orchestrator.planning import Planner
     from orchestrator.preview import preview
+    from orchestrator.preview_table import forecast_notes, preview_document, preview_table
     from orchestrator.records import StudyLog
     from orchestrator.spec import load_study
     from orchestrator.view import show_table
 
     home = _home()
-    study = load_study(study_file)
-    log = StudyLog(home.study(study.spec.study).log)
-    show_table(_console(), preview(study, Planner(study, home.data), log, home))
+    study = _with_resources(load_study(study_file), cpu, gpu)
+    log, planner = StudyLog(home.study(study.spec.study).log), Planner(study, home.data)
+    shown = preview(study, planner, log, home)
+    machine = Machine.here(num_cpus, num_gpus, study.spec.max_concurrent)
+    expected = forecast(study, planner, log, machine, probe_seconds) if probe else None
+    if as_json:
+        document = preview_document(shown) | {"forecast": expected and expected.plain()}
+        sys.stdout.write(json.dumps(document, indent=1) + "\n")
+        return
+    show_table(_console(), preview_table(shown))
+    if expected is not None:
+        _console().print("\n".join(forecast_notes(expected)), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -77,9 +100,15 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="try failed trials again (not diverged ones)")
     ] = False,
+    plan: Annotated[
+        str | None, typer.Option("--plan", help="only if the study still has this plan")
+    ] = None,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="first cells alone, one epoch on a few clips; keep none")
+    ] = False,
 ) -> None:
     """Run a study, or carry on with what is missing."""
-    from orchestrator.choice import choose
+    from orchestrator.choice import choose_from
     from orchestrator.records import State
     from orchestrator.spec import load_study
     from orchestrator.stored import stored_log, stored_report
@@ -88,12 +117,15 @@ def run(
 
     study = _with_resources(load_study(study_file), cpu, gpu)
     services = _services(study.spec.objective, address, tracking_uri, num_cpus)
-    outcome = run_study(study, services, retry_failed)
+    if smoke:
+        raise typer.Exit(_try_out(study, services))
+    outcome = run_study(study, services, retry_failed, plan)
     console, log = _console(), stored_log(services.home, study.spec.study)
     folder = services.home.study(study.spec.study)
-    for table in stored_report(study, log, folder).tables:
+    found = stored_report(study, log, folder)
+    for table in found.tables:
         show_table(console, table)
-    if (choice := choose(study, log, folder)) is not None:
+    if (choice := choose_from(study, found.records, found.results)) is not None:
         console.print(f"Best so far: {choice.told(study.spec.objective)}", highlight=False)
     if outcome.is_stopped:
         console.print(f"\nStopped; carry on with: {_command()} run {study_file}", highlight=False)
@@ -262,6 +294,21 @@ def _services(
     home = _home()
     uri = home.tracking_uri(tracking_uri)
     return Services(home, uri, View(_console(), objective), Cluster(address, num_cpus))
+
+
+def _try_out(study: Study, services: Services) -> int:
+    """The exit code."""
+    from orchestrator.records import State
+    from orchestrator.smoke import try_out
+
+    outcome, console = try_out(study, services), _console()
+    if outcome.is_stopped:
+        return EXIT_INTERRUPTED
+    if any(record.state is not State.COMPLETE for record in outcome.records):
+        console.print("\nThe study does not work here.")
+        return EXIT_FAILED
+    console.print(f"\nThe study works here: {len(outcome.records)} trainings in small, none kept.")
+    return 0
 
 
 def _with_resources(study: Study, cpu: float | None, gpu: float | None) -> Study:

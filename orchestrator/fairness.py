@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scipy.stats import qmc
-
 from orchestrator.ablation_spec import Changes, Fairness, Retune, RetuneLR
 from orchestrator.cells import Arm, Planning, Tuned, arms_of, study_variants
 from orchestrator.engine.config import flattened
@@ -90,6 +88,8 @@ def candidates(fairness: Fairness, values: Mapping[str, Any]) -> Iterator[Change
 
 def _quasi_random(fairness: Retune, values: Mapping[str, Any]) -> Iterator[Changes]:
     """Halton's sequence scrambled with a fixed seed: the same points for every arm."""
+    from scipy.stats import qmc  # takes a second, and most studies have no use for it
+
     sequence = qmc.Halton(len(fairness.space), rng=fairness.seed)
     for row in sequence.random(fairness.trials - 1):
         point: Changes = {}

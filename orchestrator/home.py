@@ -46,8 +46,11 @@ class Home:
 
     def tracking_uri(self, chosen: str | None = None) -> str:
         """The option, else `MLFLOW_TRACKING_URI`, else SQLite in this folder."""
-        embedded = f"sqlite:///{self.root / 'mlflow.db'}"
-        return chosen or os.environ.get("MLFLOW_TRACKING_URI") or embedded
+        return chosen or os.environ.get("MLFLOW_TRACKING_URI") or self.embedded_uri
+
+    @property
+    def embedded_uri(self) -> str:
+        return f"sqlite:///{self.root / 'mlflow.db'}"
 
     @property
     def artifacts(self) -> Path:

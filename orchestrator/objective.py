@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from orchestrator.engine.config import Document
 from orchestrator.records import State, TrialRecord
@@ -25,16 +25,21 @@ def values_of(record: TrialRecord, objectives: Sequence[Objective]) -> list[floa
     """A complete trial's figures, in the order of the objectives; None where one is missing.
 
     All are those of one set of weights: of the epoch that the first objective calls best. What is
-    no epoch's figure (`macs`) is the result's.
+    no epoch's figure (`macs`, `val/robust_top1`) is the result's.
     """
     if record.state is not State.COMPLETE:
         return None
-    first = objectives[0]
-    best = record.best(first.metric, first.mode)
-    epoch = next((e for e in record.epochs if best is not None and e.get(first.metric) == best), {})
-    figures = {**(record.result or {}), **epoch}
+    figures = _figures(record, objectives[0])
     values = [figures.get(objective.metric) for objective in objectives]
-    return [float(value) for value in values if value is not None] if None not in values else None
+    known = [float(value) for value in values if value is not None]
+    return known if len(known) == len(objectives) else None
+
+
+def _figures(record: TrialRecord, first: Objective) -> dict[str, Any]:
+    """Those of the result, and over them those of the epoch that is best by `first`."""
+    result, best = record.result or {}, record.best(first.metric, first.mode)
+    epochs = (e for e in record.epochs if best is not None and e.get(first.metric) == best)
+    return {**result, **result.get("best", {}), **next(epochs, {})}
 
 
 def covers(one: Sequence[float], other: Sequence[float], objectives: Sequence[Objective]) -> bool:

@@ -7,8 +7,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scipy.stats import qmc
-
 from orchestrator.sampler_spec import GridSampler, QuasiRandomSampler
 from orchestrator.search_spec import Search
 from orchestrator.space import Params, point_at
@@ -28,6 +26,8 @@ def listed_points(search: Search, fixed: Mapping[str, Any]) -> Iterator[Params] 
 
 def _quasi_random(search: Search, fixed: Mapping[str, Any], sequence: str) -> Iterator[Params]:
     """Ends after many draws in a row that are not allowed, or that came before."""
+    from scipy.stats import qmc  # takes a second, and most studies have no use for it
+
     kind = qmc.Sobol if sequence == "sobol" else qmc.Halton
     engine = kind(d=len(search.space), scramble=True, rng=search.seed)
     seen: set[str] = set()
@@ -45,6 +45,8 @@ def _quasi_random(search: Search, fixed: Mapping[str, Any], sequence: str) -> It
 
 def allowed_share(search: Search, fixed: Mapping[str, Any], draws: int = 1024) -> float:
     """How much of the space its constraints leave, estimated by evenly spread points."""
+    from scipy.stats import qmc
+
     engine = qmc.Sobol(d=len(search.space), scramble=True, rng=0)
     points = (point_at(search.space, shares, fixed) for shares in engine.random(draws).tolist())
     return sum(search.allows(point, fixed) for point in points) / draws

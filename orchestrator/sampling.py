@@ -7,6 +7,7 @@ goes on as it would have gone on.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -78,15 +79,14 @@ class Proposals:
     def ask(self, number: int, attempt: int) -> tuple[optuna.Trial, Params] | None:
         """The search's point `number`, or None where a list has no more."""
         seed = self._seed(number, attempt)
-        is_hopeless = attempt >= _ATTEMPTS_OF_THE_SAMPLER
-        given = None if is_hopeless else self._untried_point()
-        if self._listed is not None:
-            point = self._filled(given, seed) if given else self._next_listed()
-            return self._ask_for(point) if point else None
-        if isinstance(self.search.sampler, CMAESSampler):
-            is_random = is_hopeless or given
-            return self._ask_for(self._filled(given, seed) if is_random else self._evolved(seed))
-        sampler = _RANDOM if is_hopeless else self.search.sampler
+        is_stuck = attempt >= _ATTEMPTS_OF_THE_SAMPLER
+        given = None if is_stuck else self._untried_point()
+        if self._listed is not None and given is None:
+            point = next((p for p in self._listed if p not in self._tried), None)
+            return None if point is None else self._ask_for(point)
+        sampler = _RANDOM if is_stuck else self.search.sampler
+        if isinstance(sampler, CMAESSampler) and given is None:
+            return self._ask_for(self._evolved(sampler, seed))
         self.study.sampler = sampler_of(sampler, seed, number)
         return self._ask_for(given or {})
 
@@ -147,31 +147,19 @@ class Proposals:
         return int(sequence.generate_state(1)[0])
 
     def _untried_point(self) -> Params | None:
-        """The first of the points to try first that no trial agrees with."""
-        return next(
-            (p for p in self._first if not any(p.items() <= t.items() for t in self._tried)), None
-        )
+        """The first of the points to try first that no trial agrees with, here or elsewhere."""
+        known = [*self._tried, *self.learnt]
+        is_new = (not any(p.items() <= tried.items() for tried in known) for p in self._first)
+        return next(itertools.compress(self._first, is_new), None)
 
-    def _next_listed(self) -> Params | None:
-        assert self._listed is not None
-        misses = (point for point in self._listed if point not in self._tried)
-        return next(misses, None)
-
-    def _filled(self, given: Params | None, seed: int) -> Params:
-        """What is not given is drawn at random."""
-        shares = np.random.default_rng(seed).random(len(self.search.space)).tolist()
-        return point_at(self.search.space, shares, self.fixed, given)
-
-    def _evolved(self, seed: int) -> Params:
+    def _evolved(self, sampler: CMAESSampler, seed: int) -> Params:
         """The next point by CMA-ES."""
-        assert isinstance(self.search.sampler, CMAESSampler)
         trials = self.study.get_trials(deepcopy=False)
         known = [trial for trial in trials if NUMBER in trial.user_attrs]
         own = [self._individual(trial) for trial in known if trial.user_attrs[NUMBER] >= 0]
         earlier = [self._individual(trial) for trial in known if trial.user_attrs[NUMBER] < 0]
         space = self.search.space
-        shares = next_point(self.search.sampler, len(space), own, earlier, seed)
-        return point_at(space, shares, self.fixed)
+        return point_at(space, next_point(sampler, len(space), own, earlier, seed), self.fixed)
 
     def _individual(self, trial: FrozenTrial) -> Individual:
         shares = [domain.share(trial.params[path]) for path, domain in self.search.space.items()]

@@ -16,6 +16,7 @@ from orchestrator.spec import Study
 TAG = "mlflow.sharedViewState."
 VARIED = "_varied"
 """Parameters that differ between trials; the UI sorts parameters by name."""
+_NAMES = {"attributes.`Run Name`": 290, "runDateAndNestInfo": 145, "duration": 80}
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,16 @@ def _table(
 ) -> SavedView:
     objective = study.spec.objective
     best = f"metrics.`best/{objective.metric}`"
-    tags = ["variant", "seed", "status"] if role is Role.CELL else ["status"]
-    columns = [
-        *(f"tags.`{tag}`" for tag in tags),
-        best,
-        *(f"params.`{VARIED}/{path}`" for path in varied),
-        *(f"metrics.`{figure}`" for figure in ("model/num_params", "model/macs", "train/loss")),
-    ]
+    widths = {
+        best: 170,
+        "metrics.`model/num_params`": 170,
+        **{f"params.`{VARIED}/{path}`": 90 + 7 * len(path) for path in varied},
+        "tags.`seed`": 70,
+        "tags.`status`": 100,
+    }
     order = {"orderByKey": best, "orderByAsc": objective.mode == "min"}
-    state = {**_only(role), **order, "selectedColumns": columns, **more}
+    columns = {"selectedColumns": list(widths), "columnWidths": _NAMES | widths}
+    state = {**_only(role), **order, **columns, **more}
     return SavedView(f"skeltune-{name}", title, "TABLE", state)
 
 

@@ -54,9 +54,9 @@ def _constraints(study: Study) -> Iterator[Problem]:
 
 
 def _no_numbers(search: Search, fixed: Changes, path: str) -> list[object]:
+    """What the path may be, if it is searched or not, that cannot be compared."""
     values = (search.space[path].choice or []) if path in search.space else [fixed[path]]
-    is_number = (isinstance(v, int | float | None) and not isinstance(v, bool) for v in values)
-    return [value for value, fits in zip(values, is_number, strict=True) if not fits]
+    return [v for v in values if isinstance(v, bool) or not isinstance(v, int | float | None)]
 
 
 def _points(study: Study) -> Iterator[Problem]:
@@ -90,6 +90,8 @@ def _objectives(study: Study) -> Iterator[Problem]:
     search, _ = _parts(study)
     split = study.baseline.eval_split
     known = [*RESULT_FIGURES, *EPOCH_FIGURES, *(f"{split}/{figure}" for figure in SPLIT_FIGURES)]
+    if study.baseline.robust_noise is not None:
+        known += [f"{split}/robust_{figure}" for figure in SPLIT_FIGURES]
     for number, objective in enumerate(search.further_objectives):
         at, metric = f"search.further_objectives.{number}.metric", objective.metric
         if metric not in known and not metric.startswith(f"{split}/top1_"):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from orchestrator.checks import check_models
 from orchestrator.engine.config import flattened
 from orchestrator.home import Home
+from orchestrator.objective import Objective
 from orchestrator.planning import Planner, current_records
 from orchestrator.point_lists import allowed_share
 from orchestrator.records import StudyLog, read_events
 from orchestrator.reports.table import Table
 from orchestrator.search_checks import check_search
-from orchestrator.search_spec import Search
+from orchestrator.search_spec import Search, Stop
 from orchestrator.spec import Study
 from orchestrator.stop_rules import running_seconds, stop_reason
 from orchestrator.warm_start import earlier_trials
@@ -32,6 +33,7 @@ def search_preview(study: Study, planner: Planner, log: StudyLog, home: Home) ->
     notes = (
         f"{search.trials} trials by {search.sampler.name}, scheduler {search.scheduler.name}, "
         f"up to {study.baseline.epochs} epochs each.",
+        *_aims(study.spec.objectives, search.stop),
         *_size(search, flattened(study.baseline.plain())),
         *_start(search, planner, home),
         *_progress(study, log),
@@ -49,6 +51,16 @@ def _row(search: Search, path: str) -> tuple[str, ...]:
     return (path, str(values), how, when)
 
 
+def _aims(objectives: Sequence[Objective], stop: Stop) -> Iterator[str]:
+    if len(objectives) > 1:
+        yield "Objectives: " + ", ".join(f"{o.metric} ({o.mode})" for o in objectives) + "."
+    limits = [f"{stop.hours:g} h"] if stop.hours is not None else []
+    if stop.patience is not None:
+        limits.append(f"{stop.patience} trials without progress")
+    if limits:
+        yield f"Ends early after {' or '.join(limits)}."
+
+
 def _size(search: Search, fixed: dict[str, Any]) -> Iterator[str]:
     """How many points there are, where they can be counted, and what constraints leave."""
     rules = ", ".join(map(str, search.constraints))
@@ -61,7 +73,7 @@ def _size(search: Search, fixed: dict[str, Any]) -> Iterator[str]:
 
 def _start(search: Search, planner: Planner, home: Home) -> Iterator[str]:
     if search.points:
-        yield f"Tried first: {len(search.points)} points of the file."
+        yield f"Points of the file, tried first: {len(search.points)}."
     told = [earlier.told() for earlier in earlier_trials(planner, home)]
     if told:
         yield f"Known from the start: {', '.join(told)}."

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from orchestrator.cells import arms_of, study_variants
-from orchestrator.choice import choose
+from orchestrator.choice import choose_from
 from orchestrator.cluster import LOCAL, Cluster, cluster
 from orchestrator.engine.config import flattened
 from orchestrator.engine.errors import SkelTuneError
@@ -109,7 +109,7 @@ class Session:
         write_json(self.folder.runs, self.tracker.run_ids)
         report = stored_report(self.study, self.log, self.folder)
         files = write_report(report, self.folder)
-        metrics = summary_metrics(self.study, self.log, self.folder)
+        metrics = summary_metrics(report)
         artifacts = {f: "" if f.parent == self.folder.root else f.parent.name for f in files}
         summary = StudySummary(self._description(report), metrics, artifacts)
         self.tracker.finish("KILLED" if self.is_stopped else "FINISHED", summary)
@@ -146,11 +146,11 @@ def open_session(study: Study, services: Services) -> Iterator[Session]:
             session.close()
 
 
-def summary_metrics(study: Study, log: StudyLog, folder: StudyFolder) -> dict[str, float]:
+def summary_metrics(report: StudyReport) -> dict[str, float]:
     """The figures that the study's own run carries, so that studies can be compared."""
-    records = current_records(study, log)
+    study, records = report.study, report.records
     metrics = {"trials": float(len(records)), "trial_seconds": sum(r.seconds for r in records)}
-    if (choice := choose(study, log, folder)) is not None:
+    if (choice := choose_from(study, records, report.results)) is not None:
         metrics[f"best/{study.spec.objective.metric}"] = choice.value
     return metrics
 

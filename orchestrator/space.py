@@ -134,14 +134,12 @@ def in_space(space: Space, params: Params, fixed: Mapping[str, Any]) -> bool:
     return active == params.keys() and all(space[p].holds(v) for p, v in params.items())
 
 
-def point_at(
-    space: Space, shares: Sequence[float], fixed: Mapping[str, Any], given: Params | None = None
-) -> Params:
-    """The point at these shares of the domains, one a path; `given` values stand as they are."""
+def point_at(space: Space, shares: Sequence[float], fixed: Mapping[str, Any]) -> Params:
+    """The point at these shares of the domains, one a path; those of inactive paths are unused."""
     params: Params = {}
     for (path, domain), share in zip(space.items(), shares, strict=True):
         if is_active(domain, params, fixed):
-            params[path] = given[path] if given and path in given else domain.at(share)
+            params[path] = domain.at(share)
     return params
 
 

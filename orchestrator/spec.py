@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
@@ -67,10 +67,14 @@ class Study:
     baseline: TrialConfig
     question: str = ""
     """The comment at the head of the study file."""
+    on_top: Changes = field(default_factory=dict)
+    """Changes that are laid over those of every variant."""
 
     def config(self, changes: Changes, what: str) -> TrialConfig:
         """The trial with changes applied; a `SpecError` naming the study file and `what`."""
-        return resolve_trial(self.trial_document, changes, f"{self.source} ({what})")
+        return resolve_trial(
+            self.trial_document, {**changes, **self.on_top}, f"{self.source} ({what})"
+        )
 
 
 def load_study(path: Path) -> Study:

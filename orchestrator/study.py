@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.cells import arms_of, check_distinct, study_variants
+from orchestrator.cells import check_distinct
 from orchestrator.checks import check_models
+from orchestrator.difference import examine
 from orchestrator.fairness import tuning_plans
+from orchestrator.plan_digest import require_plan
 from orchestrator.planning import Planner, current_records, first_cells
 from orchestrator.racing import RaceSource
 from orchestrator.records import Role, StudyLog, TrialRecord
@@ -25,10 +27,16 @@ class Outcome:
     is_stopped: bool
 
 
-def run_study(study: Study, services: Services, retry_failed: bool = False) -> Outcome:
-    """Run, or carry on with what is missing."""
+def run_study(
+    study: Study, services: Services, retry_failed: bool = False, plan: str | None = None
+) -> Outcome:
+    """Run, or carry on with what is missing; only if the study still has this `plan`."""
     planner = Planner(study, services.home.data)
-    check_study(study, planner, StudyLog(services.home.study(study.spec.study).log))
+    if plan is not None:
+        require_plan(study, planner, plan)
+    log = StudyLog(services.home.study(study.spec.study).log)
+    for warning in check_study(study, planner, log):
+        services.view.line(f"warning: {warning}")
     with open_session(study, services) as session:
         session.log.use_data(planner.digests)
         if retry_failed:
@@ -40,16 +48,14 @@ def run_study(study: Study, services: Services, retry_failed: bool = False) -> O
     return Outcome(current_records(study, session.log), session.is_stopped)
 
 
-def check_study(study: Study, planner: Planner, log: StudyLog) -> None:
-    """Raise `SpecError` with everything that could not be run."""
+def check_study(study: Study, planner: Planner, log: StudyLog) -> tuple[str, ...]:
+    """Warnings; raise `SpecError` with everything that could not be run, or changes nothing."""
     if study.spec.search is not None:
         check_search(study)
         check_models(study, planner, {"trial": study.baseline})
-        return
+        return ()
     check_distinct(study, first_cells(study, planner, log))
-    arms = (arm for variant in study_variants(study) for arm in arms_of(study, variant))
-    configs = {f"variant {arm.name}": study.config(arm.changes, arm.name) for arm in arms}
-    check_models(study, planner, configs)
+    return examine(study, planner).warnings
 
 
 def _run_ablation(session: Session, planner: Planner) -> None:

@@ -220,6 +220,12 @@ class TrialConfig(Document):
         description="take the initial values of all weights of the same name and shape from this "
         "model, drawn from the same seed: so a variant starts where its baseline starts",
     )
+    max_clips: int | None = Field(
+        None,
+        ge=1,
+        description="fit and evaluate on no more clips than this, spread over each split: a trial "
+        "run of the whole way, no result",
+    )
     seed: int = Field(0, ge=0, lt=2**31)
     select_on: Literal["val", "test", "none"] = Field(
         "val",
@@ -229,6 +235,13 @@ class TrialConfig(Document):
     )
     monitor: Literal["top1", "mean_class", "loss"] = Field(
         "top1", description="the figure of the evaluated split that picks the best epoch"
+    )
+    robust_noise: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="after training, evaluate the best weights once more on clips that have lost "
+        "this share of what data.noise_granularity says: val/robust_top1 and so on",
     )
 
     @field_validator("data")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +51,9 @@ def build_model(config: TrialConfig, info: DatasetInfo) -> SkeletonModel:
     """
     model = _fresh_model(config, config.model, info)
     if config.init_like is not None:
-        share_init(model, _fresh_model(config, config.init_like, info))
+        other_seed = config.model_copy(update={"seed": config.seed + 1})
+        redrawn = _fresh_model(other_seed, config.model, info)
+        share_init(model, _fresh_model(config, config.init_like, info), redrawn)
     return model
 
 
@@ -64,16 +66,18 @@ def _fresh_model(config: TrialConfig, spec: ComponentSpec, info: DatasetInfo) ->
     return model
 
 
-def share_init(model: nn.Module, twin: nn.Module) -> None:
-    """Copy the twin's tensors of equal name and shape.
+def share_init(model: nn.Module, twin: nn.Module, redrawn: nn.Module) -> None:
+    """Copy the twin's tensors of equal name and shape, of those that are drawn.
 
-    Models of one structure draw alike already: where they differ, that is meant (another way of
-    initialisation), so nothing is copied.
+    `redrawn` is the model from another seed: what is the same there (a graph, zeros, ones) is the
+    model's own and stays. Models of one structure draw alike already: where they differ, that is
+    meant (another way of initialisation), so nothing is copied.
     """
-    own, other = model.state_dict(), twin.state_dict()
+    own, other, redraw = model.state_dict(), twin.state_dict(), redrawn.state_dict()
     alike = {k: v for k, v in other.items() if k in own and own[k].shape == v.shape}
     if len(alike) < max(len(own), len(other)):
-        model.load_state_dict({**own, **alike})
+        drawn = {k: v for k, v in alike.items() if not torch.equal(own[k], redraw[k])}
+        model.load_state_dict({**own, **drawn})
 
 
 def load_init_weights(model: nn.Module, config: TrialConfig) -> None:
@@ -87,6 +91,35 @@ def build_classification(config: TrialConfig) -> nn.Module:
     spec = config.loss.classification
     loss: nn.Module = LOSSES["classification"][spec.name](**spec.args)
     return loss
+
+
+def build_embedding_loss(
+    config: TrialConfig, num_classes: int, embedding_dim: int
+) -> nn.Module | None:
+    """Its centres are drawn from the seed alone: the same whatever model was drawn before them."""
+    if (spec := config.loss.embedding) is None:
+        return None
+    torch.manual_seed(config.seed)
+    loss: nn.Module = LOSSES["embedding"][spec.name](num_classes, embedding_dim, **spec.args)
+    return loss
+
+
+class Piece(NamedTuple):
+    """A module by its type and the shapes of the parameters that are its own."""
+
+    kind: str
+    shapes: dict[str, tuple[int, ...]]
+
+
+def layout(model: nn.Module) -> dict[str, Piece]:
+    """Every module of the model by its name."""
+    return {
+        name: Piece(
+            type(module).__name__,
+            {key: tuple(p.shape) for key, p in module.named_parameters(recurse=False)},
+        )
+        for name, module in model.named_modules()
+    }
 
 
 def replace_classifiers(model: SkeletonModel, loss: MarginLoss, num_classes: int) -> None:

@@ -6,17 +6,19 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn, optim
 
 from data.batches import ClipBatches
+from data.dataset import IntArray
 from data.store import ArrayStore
-from losses import LOSSES
 from losses.margin import MarginLoss
 from models.interface import ModelOutput, SkeletonModel
 from orchestrator.engine.config import TrialConfig, transform_of
 from orchestrator.engine.network import (
     build_classification,
+    build_embedding_loss,
     build_model,
     input_shape,
     summarize,
@@ -88,7 +90,7 @@ def split_batches(
     spec, transform = config.data, transform_of(config.data)
     fit = ClipBatches(
         store,
-        store.split(spec.protocol, *config.fit_splits),
+        clips_of(config, store, *config.fit_splits),
         transform,
         batch_size=config.batch_size,
         device=device,
@@ -105,7 +107,7 @@ def eval_batches(
 ) -> ClipBatches:
     return ClipBatches(
         store,
-        store.split(config.data.protocol, split),
+        clips_of(config, store, split),
         transform_of(config.data),
         batch_size=config.eval_batch_size,
         device=device,
@@ -113,6 +115,15 @@ def eval_batches(
         train=False,
         test=split == "test",
     )
+
+
+def clips_of(config: TrialConfig, store: ArrayStore, *splits: str) -> IntArray:
+    """Of more than `max_clips` every so manieth."""
+    clips = store.split(config.data.protocol, *splits)
+    if config.max_clips is None or len(clips) <= config.max_clips:
+        return clips
+    places = np.linspace(0, len(clips) - 1, config.max_clips).astype(int)
+    return np.take(clips, places)
 
 
 def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) -> TrialState:
@@ -127,11 +138,9 @@ def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) ->
     groups = parameter_groups(model, classification)
     optimizers = [OPTIMIZERS[config.optimizer.name](groups, **config.optimizer.args)]
     base_lr = config.optimizer.args["lr"]
-    embedding = None
-    if (spec := config.loss.embedding) is not None:
-        torch.manual_seed(config.seed)  # the same centres whatever model was drawn before them
-        builder = LOSSES["embedding"][spec.name]
-        embedding = builder(len(store.info.classes), model.embedding_dim, **spec.args).to(device)
+    embedding = build_embedding_loss(config, len(store.info.classes), model.embedding_dim)
+    if embedding is not None:
+        embedding.to(device)
         if centers := list(embedding.parameters()):
             optimizers.append(optim.SGD(centers, lr=config.loss.center_lr or base_lr))
     return TrialState(

@@ -32,6 +32,7 @@ from orchestrator.engine.files import (
     write_text,
 )
 from orchestrator.engine.network import load_init_weights
+from orchestrator.engine.robustness import robust_figures
 from orchestrator.engine.state import (
     EpochMetrics,
     TrialState,
@@ -77,7 +78,7 @@ def train_epochs(
     state = build_state(config, store, where)
     start(state, files)
     if len(state.history) == config.epochs and not files.result.exists():
-        write_json(files.result, result_of(state, store))
+        write_json(files.result, result_of(state, store, files))
     yield from list(state.history)
 
     for epoch in range(len(state.history), config.epochs):
@@ -94,7 +95,7 @@ def train_epochs(
         state.history.append(metrics)
         save_state(files.last, state.state_dict())
         if is_last:
-            write_json(files.result, result_of(state, store))
+            write_json(files.result, result_of(state, store, files))
         yield metrics
 
 
@@ -239,14 +240,16 @@ def save_evaluation(
     save_predictions(path, names, evaluation.labels, evaluation.scores, evaluation.heads, about)
 
 
-def result_of(state: TrialState, store: ArrayStore) -> dict[str, Any]:
+def result_of(state: TrialState, store: ArrayStore, files: TrialFiles) -> dict[str, Any]:
     """What is remembered of a trial that ran all its epochs."""
     assert state.best_epoch is not None
+    best = state.history[state.best_epoch] | robust_figures(state, store, files)
+    require_finite_figures(best)
     return {
         "trial": state.config.digest(store.digest),
         "data_digest": store.digest,
         "metric": state.config.metric,
-        "best": state.history[state.best_epoch],
+        "best": best,
         "last": state.history[-1],
         "per_class": dict(zip(store.info.classes, state.per_class, strict=True)),
         **state.summary,

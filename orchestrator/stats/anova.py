@@ -26,11 +26,12 @@ def anova(cells: Sequence[Cell]) -> list[AnovaRow]:
     Sums of squares of type II over the seeds' values: clips are not looked at, so that this table
     speaks of these clips alone. Empty where nothing is left to judge by.
     """
-    from statsmodels.formula.api import ols  # a second to import
+    import pandas as pd  # with the next two a second to import
+    from statsmodels.formula.api import ols
     from statsmodels.stats.anova import anova_lm
 
     names = list(Design(cells).components)
-    fit = ols(_formula(cells, names), _columns(cells, names)).fit()
+    fit = ols(_formula(cells, names), pd.DataFrame(_columns(cells, names))).fit()
     if fit.df_resid < 1:
         return []
     return [_row(source, row, names) for source, row in anova_lm(fit, typ=2).iterrows()]

@@ -92,12 +92,13 @@ def contrast(terms: Sequence[Term], *, confidence: float = 0.95) -> Effect | Non
         return None
     values = _combined([(weight, _rows(sample.values, sample, seeds)) for weight, sample in terms])
     clips = _clip_differences(terms, seeds)
+    resolution = _resolution(terms)
     return Effect(
         estimate=float(values.mean()),
         num_seeds=len(seeds),
         num_clips=None if clips is None else clips.shape[1],
-        variance=_variance(values, clips),
-        resolution=_resolution(terms),
+        variance=_variance(values, clips, resolution or 0.0),
+        resolution=resolution,
         effect_size=_hedges_g(values),
         confidence=confidence,
     )
@@ -128,28 +129,29 @@ def _clip_differences(terms: Sequence[Term], seeds: list[int]) -> Floats | None:
     return _combined([(weight, _rows(clips, sample, seeds)) for weight, sample, clips in known])
 
 
-def _variance(values: Floats, clips: Floats | None) -> CrossedVariance | None:
+def _variance(values: Floats, clips: Floats | None, floor: float) -> CrossedVariance | None:
     if len(values) < 2:
         return None
     if clips is not None and clips.shape[1] > 1:
-        return variance_over_seeds_and_clips(clips)
+        variance = variance_over_seeds_and_clips(clips)
+        return variance if variance.total > NO_SPREAD or floor > 0 else None
     variance = variance_over_seeds(values)
     return variance if variance.total > NO_SPREAD else None
 
 
 def _resolution(terms: Sequence[Term]) -> float | None:
     """That of the largest term; None where a variant has no clips."""
-    sizes = [abs(weight) * (sample.resolution or np.nan) for weight, sample in terms]
-    return None if np.isnan(sizes).any() else float(max(sizes))
+    known = [(w, s.resolution) for w, s in terms if s.resolution is not None]
+    return max(abs(w) * size for w, size in known) if len(known) == len(terms) else None
 
 
 def _hedges_g(values: Floats) -> float | None:
-    """Mean over standard deviation with the exact correction for few values.
+    """Mean over standard deviation with the exact correction for few values; None below three.
 
     Hedges, Journal of Educational Statistics 6 (1981), equation 6e.
     """
     degrees = len(values) - 1
-    if degrees < 1 or values.var(ddof=1) <= NO_SPREAD:
+    if degrees < 2 or values.var(ddof=1) <= NO_SPREAD:
         return None
     log_ratio = special.gammaln(degrees / 2) - special.gammaln((degrees - 1) / 2)
     correction = np.exp(log_ratio) * np.sqrt(2 / degrees)

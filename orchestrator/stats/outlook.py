@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 
+import numpy as np
+
 from orchestrator.stats.crossed import CrossedVariance
 from orchestrator.stats.effects import Effect
 from orchestrator.stats.pivot import Pivot
@@ -30,6 +32,10 @@ class Bar:
     def most_seeds(self) -> int:
         return MOST_SEEDS if self.race is None else self.race.last
 
+    @property
+    def first_look(self) -> int:
+        return 2 if self.race is None else self.race.first
+
     def limits(self, pivot: Pivot, num_seeds: int) -> tuple[float, float]:
         """Estimates farther from 0 than the first, or nearer than the second, are settled."""
         two_sided, one_sided = self._levels(num_seeds)
@@ -48,7 +54,7 @@ def seeds_needed(effect: Effect, bar: Bar) -> int | None:
 
     None where even the most seeds would not.
     """
-    numbers = range(effect.num_seeds + 1, bar.most_seeds + 1)
+    numbers = range(max(effect.num_seeds + 1, bar.first_look), bar.most_seeds + 1)
     place = bisect_left(numbers, POWER, key=lambda n: _power(effect, bar, n, effect.num_clips))
     return numbers[place] if place < len(numbers) else None
 
@@ -57,7 +63,7 @@ def clips_needed(effect: Effect, bar: Bar) -> int | None:
     """About how many settle it with the most seeds; None where that many seeds are the limit."""
     if effect.num_clips is None:
         return None
-    numbers = [round(effect.num_clips * 1.1**step) for step in range(1, 50)]
+    numbers = [round(effect.num_clips * factor) for factor in np.geomspace(1.1, MOST_CLIPS, 50)]
     place = bisect_left(numbers, POWER, key=lambda n: _power(effect, bar, bar.most_seeds, n))
     return numbers[place] if place < len(numbers) else None
 
@@ -70,11 +76,10 @@ def chance_of_race(effect: Effect, bar: Bar) -> float:
     """
     assert effect.variance is not None
     last, now = bar.most_seeds, effect.variance
-    still_open = now.seeds * (1 - now.num_seeds / last)
-    to_come = Pivot(CrossedVariance(still_open, 0.0, 0.0, now.num_seeds, None))
-    return _chance(
-        effect.estimate, bar.limits(_pivot(effect, last, effect.num_clips), last), to_come
-    )
+    still_open = max(now.seeds, now.residual) * (1 - now.num_seeds / last)
+    to_come = Pivot(CrossedVariance(still_open, 0.0, 0.0, now.num_seeds, None), floor=1e-9)
+    limits = bar.limits(_pivot(effect, last, effect.num_clips), last)
+    return _chance(effect.estimate, limits, to_come)
 
 
 def _power(effect: Effect, bar: Bar, num_seeds: int, num_clips: int | None) -> float:

@@ -44,20 +44,24 @@ class Pivot:
     def tail(self, error: float) -> float:
         """The probability of an error above this one."""
         if self._variance.num_clips is None:
-            return float(special.stdtr(self._degrees, -error / self._variance.seeds**0.5))
+            return float(special.stdtr(self._degrees, -error / self._scale))
         deviations, weights = self._deviations
         return float(weights @ special.ndtr(-error / deviations))
 
     def quantile(self, tail: float) -> float:
         """The error that is exceeded with probability `tail`, at most 0.5."""
         if self._variance.num_clips is None:
-            return float(-special.stdtrit(self._degrees, tail) * self._variance.seeds**0.5)
+            return -float(special.stdtrit(self._degrees, tail)) * self._scale
         highest = -special.ndtri(tail) * self._deviations[0].max() + 1e-9
         distance = optimize.brentq(self._beyond, 0.0, highest, args=(tail,), xtol=1e-6, rtol=1e-8)
         return float(distance)
 
     def _beyond(self, error: float, tail: float) -> float:
         return math.log(self.tail(error) / tail)
+
+    @property
+    def _scale(self) -> float:
+        return max(math.sqrt(self._variance.seeds), self._floor)
 
     @property
     def _degrees(self) -> int:

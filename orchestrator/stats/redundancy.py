@@ -30,6 +30,8 @@ class Relation(StrEnum):
     """The first helps without the second and adds nothing beside it."""
     ONLY_WITH = "{a} matters only with {b}"
     """The first helps beside the second and adds nothing without it."""
+    ONLY_TOGETHER = "{a} and {b} matter only together"
+    """Each helps beside the other and adds nothing without it."""
     ADD_UP = "{a} and {b} add up"
     """Both help, and the gain of neither depends on the other by as much as the margin."""
     WEAKEN = "{a} and {b} gain less together than apart"
@@ -131,8 +133,10 @@ def _relation(gains: Mapping[Gain, Judgement]) -> Relation | None:
     together = gains[Gain.TOGETHER]
     if all(judgement.is_within_margin for judgement in (*withs, *withouts)):
         return Relation.NEITHER_MATTERS
-    if all(map(_helps, withouts)) and all(w.is_within_margin for w in withs):
-        return Relation.EITHER_WILL_DO if together.verdict is Verdict.WORSE else None
+    if together.verdict is Verdict.WORSE and _replace(withouts, withs):
+        return Relation.EITHER_WILL_DO
+    if together.verdict is Verdict.BETTER and _replace(withs, withouts):
+        return Relation.ONLY_TOGETHER
     helped = all(_helps(w) or _helps(o) for w, o in zip(withs, withouts, strict=True))
     return Relation.ADD_UP if helped and together.is_within_margin else None
 
@@ -140,9 +144,9 @@ def _relation(gains: Mapping[Gain, Judgement]) -> Relation | None:
 def _one_sided(gains: Mapping[Gain, Judgement], beside: Gain, alone: Gain) -> Relation | None:
     """What is said of one of them."""
     together = gains[Gain.TOGETHER].verdict
-    if together is Verdict.WORSE and _helps(gains[alone]) and gains[beside].is_within_margin:
+    if together is Verdict.WORSE and _replace([gains[alone]], [gains[beside]]):
         return Relation.ONLY_WITHOUT
-    if together is Verdict.BETTER and _helps(gains[beside]) and gains[alone].is_within_margin:
+    if together is Verdict.BETTER and _replace([gains[beside]], [gains[alone]]):
         return Relation.ONLY_WITH
     return None
 
@@ -150,6 +154,10 @@ def _one_sided(gains: Mapping[Gain, Judgement], beside: Gain, alone: Gain) -> Re
 def _interplay(gains: Mapping[Gain, Judgement]) -> Relation:
     shown = {Verdict.WORSE: Relation.WEAKEN, Verdict.BETTER: Relation.STRENGTHEN}
     return shown.get(gains[Gain.TOGETHER].verdict, Relation.NOT_SHOWN)
+
+
+def _replace(helpful: Sequence[Judgement], idle: Sequence[Judgement]) -> bool:
+    return all(map(_helps, helpful)) and all(gain.is_within_margin for gain in idle)
 
 
 def _helps(judgement: Judgement) -> bool:

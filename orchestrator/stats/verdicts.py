@@ -8,6 +8,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
+
 from orchestrator.stats.effects import Effect
 from orchestrator.stats.outlook import Bar, chance_of_race, clips_needed, seeds_needed
 from orchestrator.stats.racing import SeedRace
@@ -64,6 +66,14 @@ class Judgement:
         race, num_seeds = self.bar.race, self.effect.num_seeds
         level = self.alpha if race is None else race.level(self.alpha, num_seeds)
         return self.effect.interval(1 - level) if level > 0 else None
+
+    @property
+    def low(self) -> float | None:
+        return None if self.interval is None else self.interval[0]
+
+    @property
+    def high(self) -> float | None:
+        return None if self.interval is None else self.interval[1]
 
     @cached_property
     def more_seeds(self) -> int | None:
@@ -145,12 +155,16 @@ def _equivalence_p_value(
 
 
 def _holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Adjusted; a missing one stays missing, but counts as one of the study."""
-    from statsmodels.stats.multitest import multipletests  # a second to import
+    """Adjusted; a missing one stays missing, but counts as one of the study.
 
-    if not p_values:
-        return []
-    adjusted = multipletests([1.0 if p is None else p for p in p_values], method="holm")[1]
+    As `multipletests` of statsmodels, which takes a second to import and runs the garbage
+    collector at every call.
+    """
+    known = np.array([1.0 if p is None else p for p in p_values])
+    order = np.argsort(known, kind="stable")
+    scaled = np.minimum(known[order] * np.arange(len(known), 0, -1), 1.0)
+    adjusted = np.empty_like(known)
+    adjusted[order] = np.maximum.accumulate(scaled)
     return [None if p is None else float(q) for p, q in zip(p_values, adjusted, strict=True)]
 
 

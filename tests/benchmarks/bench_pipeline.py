@@ -2,10 +2,11 @@
 
     python -m tests.benchmarks.bench_pipeline [--dataset nw_ucla --data-root DIR] [--device cuda]
 
-The other side is the way skeleton code bases go: a torch Dataset that does the same operations in
-numpy, one clip at a time, in a DataLoader without workers. Both make the same batches, which is
-checked first; then rounds of five training epochs are timed in alternation and the best of each
-side are compared. On the CPU, where one thread works, its processor time is counted.
+The others are torch Datasets that do the same operations one clip at a time, in a DataLoader
+without workers: once as plainly as numpy can, once with the operations of the published pipeline
+where that is another. All make the same batches, which is checked first; then rounds of five
+training epochs are timed in alternation and the best of each are compared. On the CPU, where one
+thread works, its processor time is counted.
 """
 
 import argparse
@@ -13,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from data.batches import ClipBatches, ClipTransform
 from data.draws import Draws, draw, epoch_generator
 from data.preparation import ensure_store
 from data.store import ArrayStore
+from tests.benchmarks.straightforward_clips import transform_clip_as_published
 from tests.data.per_sample import transform_clip
 
 SEED = 0
@@ -49,8 +50,10 @@ TRANSFORMS = {
 class PlannedClips(Dataset):
     """The clips of one training epoch, each transformed when it is asked for."""
 
-    def __init__(self, store: ArrayStore, clips: np.ndarray, transform: ClipTransform) -> None:
-        self._store, self._transform = store, transform
+    def __init__(
+        self, store: ArrayStore, clips: np.ndarray, transform: ClipTransform, make: Callable
+    ) -> None:
+        self._store, self._transform, self._make = store, transform, make
         self._frames = [store.frames[store.offsets[c] : store.offsets[c + 1]] for c in clips]
         self._frames = [np.array(frames) for frames in self._frames]
         self._labels = store.labels[clips]
@@ -70,45 +73,50 @@ class PlannedClips(Dataset):
     def __getitem__(self, row: int) -> tuple[np.ndarray, int]:
         place = self._order[row]
         frames, info = self._frames[place], self._store.info
-        x = transform_clip(frames, info, self._transform, self._draws, row)
+        x = self._make(frames, info, self._transform, self._draws, row)
         return x, int(self._labels[place])
 
 
-class Sides(NamedTuple):
-    """Two ways to the (x, labels, ...) batches of an epoch."""
-
-    batched: Callable[[int], Iterable]
-    per_sample: Callable[[int], Iterable]
+Side = Callable[[int], Iterable]
+"""A way to the (x, labels, ...) batches of an epoch."""
 
 
 def make_sides(
     store: ArrayStore, transform: ClipTransform, batch_size: int, device: torch.device
-) -> Sides:
+) -> dict[str, Side]:
+    """Ours first."""
     clips = store.split(store.info.protocols[0], "train", "val")
     batches = ClipBatches(
         store, clips, transform, batch_size=batch_size, device=device, seed=SEED, train=True
     )
-    planned = PlannedClips(store, clips, transform)
 
-    def per_sample(epoch: int) -> Iterable:
-        planned.plan(epoch)
-        for x, labels in DataLoader(planned, batch_size=batch_size, num_workers=0):
-            yield x.to(device), labels.to(device)
+    def one_at_a_time(make: Callable) -> Side:
+        planned = PlannedClips(store, clips, transform, make)
 
-    return Sides(batches.epoch, per_sample)
+        def epoch(number: int) -> Iterable:
+            planned.plan(number)
+            for x, labels in DataLoader(planned, batch_size=batch_size, num_workers=0):
+                yield x.to(device), labels.to(device)
+
+        return epoch
+
+    sides = {"batched": batches.epoch, "numpy": one_at_a_time(transform_clip)}
+    if transform.sampling == "crop_resize":
+        sides["published"] = one_at_a_time(transform_clip_as_published)
+    return sides
 
 
-def check_equal(sides: Sides) -> float:
+def check_equal(ours: Side, theirs: Side) -> float:
     """The largest difference between the coordinates of both; raises if the batches differ."""
     largest = 0.0
-    for ours, theirs in zip(sides.batched(0), sides.per_sample(0), strict=True):
-        torch.testing.assert_close(ours[0], theirs[0], atol=1e-4, rtol=1e-4)
-        torch.testing.assert_close(ours[1], theirs[1])
-        largest = max(largest, (ours[0] - theirs[0]).abs().max().item())
+    for one, other in zip(ours(0), theirs(0), strict=True):
+        torch.testing.assert_close(one[0], other[0], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(one[1], other[1])
+        largest = max(largest, (one[0] - other[0]).abs().max().item())
     return largest
 
 
-def measure(side: Callable[[int], Iterable], device: torch.device) -> float:
+def measure(side: Side, device: torch.device) -> float:
     """Clips per second over a round."""
     clock = time.perf_counter if device.type == "cuda" else time.process_time
     begin, num_clips = clock(), 0
@@ -120,13 +128,13 @@ def measure(side: Callable[[int], Iterable], device: torch.device) -> float:
     return num_clips / (clock() - begin)
 
 
-def compare(sides: Sides, rounds: int, device: torch.device) -> tuple[float, float]:
-    """Most clips per second of the batched and the per-sample side over alternated rounds."""
-    batched, per_sample = [], []
+def compare(sides: dict[str, Side], rounds: int, device: torch.device) -> dict[str, float]:
+    """Most clips per second of each over alternated rounds."""
+    best = dict.fromkeys(sides, 0.0)
     for _ in range(rounds):
-        batched.append(measure(sides.batched, device))
-        per_sample.append(measure(sides.per_sample, device))
-    return max(batched), max(per_sample)
+        for name, side in sides.items():
+            best[name] = max(best[name], measure(side, device))
+    return best
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -151,11 +159,17 @@ def main() -> None:
         )
         for name, transform in TRANSFORMS.items():
             sides = make_sides(store, transform, arguments.batch_size, arguments.device)
-            difference = check_equal(sides)
-            batched, per_sample = compare(sides, arguments.rounds, arguments.device)
+            ours, *theirs = sides.values()
+            difference = max(check_equal(ours, side) for side in theirs)
+            speeds = compare(sides, arguments.rounds, arguments.device)
+            batched = speeds.pop("batched")
+            others = ", ".join(
+                f"{side} {speed:,.0f} (ratio {batched / speed:.1f})"
+                for side, speed in speeds.items()
+            )
             print(
-                f"{name}: batched {batched:,.0f} clips/s, one at a time {per_sample:,.0f} clips/s, "
-                f"ratio {batched / per_sample:.1f}; batches equal to {difference:.1e}"
+                f"{name}: batched {batched:,.0f} clips/s, {others}; "
+                f"batches equal to {difference:.1e}"
             )
 
 

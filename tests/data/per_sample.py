@@ -29,7 +29,7 @@ def transform_clip(
     if transform.normalize == "center_frames":
         x = np.stack([frame - frame[0, info.origin_joint] for frame in x]) * present
     elif transform.normalize != "none":
-        x = (x - _origin(x, present, info)) * present
+        x = (x - find_origin(x, present, info)) * present
     if draws is not None:
         if draws.mirror[row] < transform.mirror:
             x, present, score = (_mirror(values, info) for values in (x, present, score))
@@ -61,7 +61,7 @@ def _repeat(x: np.ndarray, present: np.ndarray, clip_len: int) -> tuple[np.ndarr
     return repeated, repeated_present
 
 
-def _origin(x: np.ndarray, present: np.ndarray, info: DatasetInfo) -> np.ndarray:
+def find_origin(x: np.ndarray, present: np.ndarray, info: DatasetInfo) -> np.ndarray:
     for frame in range(len(x)):
         if present[frame, 0, info.origin_joint]:
             return x[frame, 0, info.origin_joint].copy()
@@ -101,7 +101,7 @@ def _to_unit_range(x: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 def _sample(x: np.ndarray, transform: ClipTransform, draws: Draws | None, row: int) -> np.ndarray:
     if transform.sampling == "crop_resize":
-        start, kept = _crop(len(x), transform, draws, row)
+        start, kept = crop(len(x), transform, draws, row)
         sampled = _resize(x[start : start + kept], transform.clip_len)
     elif transform.sampling == "window":
         sampled = _window(x, transform.clip_len, draws, row)
@@ -138,7 +138,7 @@ def _window(x: np.ndarray, clip_len: int, draws: Draws | None, row: int) -> np.n
     return x[[min(begin + k * len(x) // clip_len, len(x) - 1) for k in range(clip_len)]]
 
 
-def _crop(length: int, transform: ClipTransform, draws: Draws | None, row: int) -> tuple[int, int]:
+def crop(length: int, transform: ClipTransform, draws: Draws | None, row: int) -> tuple[int, int]:
     if draws is None:
         cut = int((1 - transform.eval_crop) * length / 2)
         return cut, length - 2 * cut

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cluster import SHIPPED, runtime_env
-from tests.end_to_end.conftest import CHECKOUT, Bench
+from tests.end_to_end.conftest import ABLATION, CHECKOUT, Bench
 
 
 def test_a_bad_study_file_lists_every_problem_at_once(bench: Bench) -> None:
@@ -41,6 +42,26 @@ def test_every_variant_whose_model_cannot_be_built_is_named(bench: Bench, comman
 
     assert "variant odd" in told
     assert "variant even" in told
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_variant_that_changes_nothing_is_refused(bench: Bench, command: str) -> None:
+    idle = {"variants": {"idle": {"model.joint_attention_reduction": 2}}}
+
+    told = bench.skeltune(command, bench.write_study(ablation=idle), code=2)
+
+    assert "variant idle: no-op ablation: trains exactly as 'baseline' does" in told
+    assert "model.joint_attention_reduction 4 -> 2" in told
+
+
+def test_a_plan_that_is_not_the_studys_any_more_is_refused(bench: Bench) -> None:
+    planned = json.loads(bench.skeltune("plan", bench.write_study(), "--json"))
+    amended = bench.write_study(ablation=ABLATION["ablation"] | {"seeds": 3})
+
+    told = bench.skeltune("run", amended, "--plan", planned["plan"], code=2)
+
+    assert f"not {planned['plan']}: the study file, its trial file or the data have" in told
+    assert bench.count("started") == 0
 
 
 def test_a_data_set_that_is_not_prepared_names_the_command(bench: Bench) -> None:

@@ -40,6 +40,18 @@ def test_weights_of_other_shapes_stay_as_they_were_drawn(store: ArrayStore):
     assert all(torch.equal(paired[key], alone[key]) for key in other)
 
 
+def test_a_graph_of_its_own_is_kept(store: ArrayStore):
+    other = {"model.graph": "stgcn_spatial", **PLAIN}
+    baseline, alone = tensors(store), tensors(store, **other)
+
+    paired = tensors(store, **other, init_like=TRIAL["model"])
+
+    graphs = [key for key in paired if key.endswith("adjacency")]
+    assert graphs
+    assert all(torch.equal(paired[key], alone[key]) for key in graphs)
+    assert not any(torch.equal(paired[key], baseline[key]) for key in graphs)
+
+
 def test_another_way_of_initialising_one_structure_is_kept(store: ArrayStore):
     model = {"name": "slnl", "num_slnl_blocks": 1}
     kaiming = {**model, "conv_init": "kaiming"}

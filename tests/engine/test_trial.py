@@ -308,6 +308,24 @@ def test_val_clips_are_fitted_on_only_when_epochs_are_not_selected_by_them(store
     assert fitted("test") == fitted("none") == set(train_clips) | set(val_clips)
 
 
+def test_a_limit_of_clips_takes_some_from_end_to_end_of_every_split(store: ArrayStore):
+    config = make_config({"max_clips": 3})
+
+    fit, held_out = split_batches(config, store, CPU)
+
+    clips = [int(clip) for batch in held_out.epoch(0) for clip in batch.clips]
+    assert clips == store.split("xsub", "val")[[0, 3, 7]].tolist()
+    assert sum(len(batch.labels) for batch in fit.epoch(0)) == 3
+
+
+def test_a_limit_that_no_split_reaches_changes_nothing(store: ArrayStore):
+    def clips(limit: int | None) -> list[int]:
+        fit, _ = split_batches(make_config({"max_clips": limit}), store, CPU)
+        return [int(clip) for batch in fit.epoch(0) for clip in batch.clips]
+
+    assert clips(100) == clips(None)
+
+
 def test_the_reporter_hears_every_epoch(finished: Finished, data_root: Path, tmp_path: Path):
     out = copy_trial(finished.files.root, tmp_path / "copy")
     heard = []

@@ -103,3 +103,11 @@ def test_an_objective_that_no_trial_reports_is_told_with_those_that_are(study_of
 
     assert "known: macs, num_params" in found["search.further_objectives.0.metric"]
     assert found["search.further_objectives.1.metric"] == "is the objective already"
+
+
+def test_robustness_is_an_objective_where_the_trial_measures_it(study_of):
+    search = {"trials": 1, "space": LEVELS, "further_objectives": [{"metric": "val/robust_top1"}]}
+
+    check_search(study_of(search=search, overrides={"robust_noise": 0.1}))
+
+    assert problems_of(study_of(search=search)).keys() == {"search.further_objectives.0.metric"}

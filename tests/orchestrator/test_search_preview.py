@@ -41,7 +41,18 @@ def test_of_a_space_that_cannot_be_counted_the_share_is_told(notes_of):
 
 
 def test_the_points_of_the_file_are_told(notes_of):
-    assert "Tried first: 2 points of the file." in notes_of(points=[{"epochs": 2}, {"epochs": 3}])
+    points = [{"epochs": 2}, {"epochs": 3}]
+
+    assert "Points of the file, tried first: 2." in notes_of(points=points)
+
+
+def test_what_is_looked_for_and_when_it_ends_is_told(notes_of):
+    further = [{"metric": "macs", "mode": "min"}]
+
+    told = notes_of(stop={"hours": 2, "patience": 9}, further_objectives=further)
+
+    assert "Objectives: val/top1 (max), macs (min)." in told
+    assert "Ends early after 2 h or 9 trials without progress." in told
 
 
 def test_a_search_that_has_had_enough_says_why(notes_of, study_of, data_root: Path):

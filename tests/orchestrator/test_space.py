@@ -145,7 +145,7 @@ def test_equal_shares_of_the_way_go_to_the_values_of_an_int_range():
     assert [values.count(value) for value in (1, 2, 3, 4)] == [25] * 4
 
 
-def test_a_point_has_the_given_values_and_those_of_its_shares():
+def test_a_point_leaves_out_the_shares_of_inactive_paths():
     space = {
         "model.name": domain(choice=["mdrgcn", "ctrgcn"]),
         "ratio": domain(int=[2, 9], when={"model.name": "mdrgcn"}),
@@ -153,8 +153,4 @@ def test_a_point_has_the_given_values_and_those_of_its_shares():
     }
 
     assert point_at(space, [0.9, 0.0, 0.5], {}) == {"model.name": "ctrgcn", "lr": 0.5}
-    assert point_at(space, [0.9, 0.0, 0.5], {}, {"model.name": "mdrgcn"}) == {
-        "model.name": "mdrgcn",
-        "ratio": 2,
-        "lr": 0.5,
-    }
+    assert point_at(space, [0.1, 1.0, 0.5], {}) == {"model.name": "mdrgcn", "ratio": 9, "lr": 0.5}

@@ -73,9 +73,12 @@ def raced(clips: np.ndarray, race: SeedRace, margin: float | None = 1.0) -> list
     effects = differences(clips, race.first)
     judgements = judge(effects, margin, race=race)
     for num_seeds in range(race.first + 1, race.last + 1):
-        latest = differences(clips, num_seeds)
-        chosen = zip(latest, judgements, strict=True)
-        effects = [new if old.is_open else old.effect for new, old in chosen]
+        places = [place for place, judgement in enumerate(judgements) if judgement.is_open]
+        if not places:
+            break
+        latest = differences(clips[[0, *(place + 1 for place in places)]], num_seeds)
+        for place, effect in zip(places, latest, strict=True):
+            effects[place] = effect
         judgements = judge(effects, margin, race=race)
     return judgements
 
