@@ -25,6 +25,7 @@ from orchestrator.pictures.canvas import (
     house_style,
     panels,
     png_of,
+    wrapped,
 )
 from orchestrator.pictures.clips import Points, project
 from orchestrator.reports.picture import Picture
@@ -130,7 +131,7 @@ def draw_joints(insight: Insight, found: Sequence[Attention], groups: Groups) ->
         scale = Normalize(min(map(np.min, weights)), max(map(np.max, weights)))
         for axes, pose, values in zip(axes_column, poses, weights, strict=True):
             limbs = _draw_skeleton(axes, insight, pose, values, scale)
-        axes_column[0].set_title(one.name, fontsize=7.5)
+        axes_column[0].set_title(wrapped(one.name, 22), loc="center", fontsize=7.5)
         figure.colorbar(limbs, ax=list(axes_column), location="bottom", shrink=0.8)
     for axes, name in zip(grid[:, 0], groups, strict=True):
         axes.set_ylabel(name)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 BLUE, VERMILLION, GREEN, ORANGE = "#0072b2", "#d55e00", "#009e73", "#e69f00"
 SKY, PURPLE, YELLOW, BLACK = "#56b4e9", "#cc79a7", "#f0e442", "#000000"
 PALETTE = (BLUE, ORANGE, GREEN, VERMILLION, SKY, PURPLE, BLACK, YELLOW)
-GREY, PALE = "#767676", "#e4e4e4"
+GREY, DARKER, PALE = "#767676", "#c9c9c9", "#e8e8e8"
 SEQUENTIAL = "cividis"
 
 _DPI = 130

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from orchestrator.pictures.canvas import BLUE, GREY, house_style, png_of, wrapped
@@ -77,5 +78,6 @@ def _draw_panel(axes: Axes, name: str, curves: Curves, baseline: Curves | None) 
     low, high = curves.min(axis=0), curves.max(axis=0)
     axes.fill_between(epochs, low, high, color=BLUE, alpha=0.25, linewidth=0)
     axes.plot(epochs, curves.mean(axis=0), color=BLUE, linewidth=1.3)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.set_title(name, fontsize=7.5)
     axes.text(0.97, 0.04, f"n = {len(curves)}", transform=axes.transAxes, ha="right", size=7)

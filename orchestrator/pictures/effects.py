@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from orchestrator.pictures.canvas import (
     BLUE,
+    DARKER,
     GREY,
     PALE,
     VERMILLION,
@@ -60,7 +61,8 @@ class Scale:
     """What the axis of differences shows besides them."""
 
     label: str
-    margin: float
+    margin: float | None
+    """The width within which a difference would not matter, if that was said."""
     resolution: float | None
     """The width of one clip."""
 
@@ -134,9 +136,9 @@ def draw_forest(panels: Panels, scale: Scale) -> Figure:
 
 def _draw_panel(axes: Axes, setting: str, lines: Lines, scale: Scale) -> None:
     axes.set_title(setting)
-    axes.axvspan(-scale.margin, scale.margin, color=PALE, zorder=0, linewidth=0)
-    if scale.resolution:
-        axes.axvspan(-scale.resolution, scale.resolution, color="#cfcfcf", zorder=0, linewidth=0)
+    for width, colour in ((scale.margin, PALE), (scale.resolution, DARKER)):
+        if width is not None:
+            axes.axvspan(-width, width, color=colour, zorder=0, linewidth=0)
     axes.axvline(0, color="black", linewidth=0.7)
     for place, judgement in enumerate(lines.values()):
         _draw_line(axes, place, judgement)
@@ -185,9 +187,11 @@ def _legend(verdicts: set[Verdict], scale: Scale) -> list[Line2D | Patch]:
         for verdict, mark in MARKS.items()
         if verdict in verdicts
     ]
-    bands = [Patch(color=PALE, label=f"margin, ±{scale.margin:g}")]
-    if scale.resolution:
-        bands.append(Patch(color="#cfcfcf", label=f"one clip, ±{scale.resolution:.2f}"))
+    bands = []
+    if scale.margin is not None:
+        bands.append(Patch(color=PALE, label=f"margin, ±{scale.margin:g}"))
+    if scale.resolution is not None:
+        bands.append(Patch(color=DARKER, label=f"one clip, ±{scale.resolution:.2f}"))
     return [*marks, *bands]
 
 
@@ -201,7 +205,7 @@ def _scale(results: AblationResults, panels: Panels, minus: str) -> Scale:
     better = "better →" if mode == "max" else "← better"
     label = f"{labelled(f'{metric}, {minus}', points_of(metric))}   {better}"
     widths = [j.effect.resolution for j in _all_of(panels) if j.effect.resolution is not None]
-    return Scale(label, results.ablation.margin, max(widths, default=None))
+    return Scale(label, results.margin, max(widths, default=None))
 
 
 def _caption(results: AblationResults, panels: Panels, scale: Scale, what: str) -> str:
@@ -213,10 +217,14 @@ def _caption(results: AblationResults, panels: Panels, scale: Scale, what: str) 
         f"{what}, paired by {over}: n = {told_range(e.num_seeds for e in effects)} seeds{judged}.",
         f"Bars are {results.ablation.confidence:.0%} intervals from the variance over {over}; "
         "where there is none, one seed is known or nothing varies.",
-        "Verdicts (the marks) are corrected for all comparisons of the study.",
-        f"The light band is the margin of ±{scale.margin:g}, within which a difference would not "
-        "matter.",
+        "Verdicts (the marks) are corrected for all comparisons of the study, the intervals are "
+        "not: one of them may leave out 0 without a verdict.",
     ]
+    if scale.margin is not None:
+        sentences.append(
+            f"The light band is the margin of ±{scale.margin:g}, within which a difference would "
+            "not matter."
+        )
     if scale.resolution is not None:
         sentences.append(
             f"The dark band is what one clip is worth, ±{scale.resolution:.2f}: the split cannot "

@@ -34,6 +34,8 @@ class Drawn(NamedTuple):
     title: str
     caption: str
     draw: Callable[[], Figure]
+    height: int = 420
+    """Pixels; the width is that of the page."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,11 @@ class Target:
         is_max = self.study.directions[self.place] is StudyDirection.MAXIMIZE
         return -self.value(trial) if is_max else self.value(trial)
 
-    def drawn(self, name: str, title: str, caption: str, draw: Callable[[], Figure]) -> Drawn:
-        if self.is_alone:
-            return Drawn(f"search_{name}", title, caption, draw)
-        return Drawn(f"search_{name}_{self.place + 1}", f"{title}: {self.metric}", caption, draw)
+    def drawn(
+        self, name: str, title: str, caption: str, draw: Callable[[], Figure], height: int = 420
+    ) -> Drawn:
+        end, of = ("", "") if self.is_alone else (f"_{self.place + 1}", f": {self.metric}")
+        return Drawn(f"search_{name}{end}", f"{title}{of}", caption, draw, height)
 
 
 def search_pictures(study: optuna.Study, metrics: Sequence[str]) -> list[Picture]:
@@ -92,7 +95,8 @@ def _picture(drawn: Drawn) -> Picture:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="optuna")
         figure = drawn.draw()
-    figure.update_layout(title=None, template="plotly_white", margin={"t": 30})
+    layout = {"template": "plotly_white", "margin": {"t": 30}, "height": drawn.height}
+    figure.update_layout(title=None, **layout)
     html = figure.to_html(full_html=False, include_plotlyjs=False, div_id=drawn.name)
     return Picture(drawn.name, drawn.title, drawn.caption, html=html)
 
@@ -146,6 +150,7 @@ def _of_several_params(target: Target) -> Iterator[Drawn]:
         f"(at most {_MOST_CONTOURS}), interpolated between the trials, which are the points; "
         f"{target.n} {_SAMPLED}",
         lambda: _of_params(visualization.plot_contour, target, _most_important(target)),
+        height=700,
     )
     if len({target.value(trial) for trial in target.complete}) > 1:
         yield from _importances(target)

@@ -11,6 +11,7 @@ from orchestrator.pictures.effects import (
     told_effect,
 )
 from orchestrator.stats.effects import contrast
+from orchestrator.stats.outlook import Bar
 from orchestrator.stats.samples import Sample
 from orchestrator.stats.verdicts import Judgement, Verdict
 from tests.orchestrator.pictures.made_up import factorial_study, made_up_results
@@ -22,7 +23,7 @@ def judged(differences, verdict=Verdict.INCONCLUSIVE):
     zeros = Sample(tuple(range(len(differences))), np.zeros(len(differences)))
     ours = Sample(zeros.seeds, np.array(differences, dtype=float))
     effect = contrast([(1, ours), (-1, zeros)])
-    return Judgement(effect, verdict, None, None, effect.low, effect.high, False, None, None)
+    return Judgement(effect, verdict, None, None, 0.05, Bar(0.05, 0.05, 1.0))
 
 
 def lines_of(axes, marker):
@@ -36,9 +37,7 @@ def test_a_line_reaches_over_the_interval_and_the_mark_stands_at_the_estimate():
 
     (mark,) = lines_of(axes, MARKS[Verdict.WORSE].shape)
     assert mark.get_xdata() == [-5]
-    interval = next(
-        line for line in axes.lines if list(line.get_xdata()) == [worse.low, worse.high]
-    )
+    interval = next(line for line in axes.lines if tuple(line.get_xdata()) == worse.interval)
     assert list(interval.get_ydata()) == [0, 0]
 
 
