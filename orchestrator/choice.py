@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from orchestrator.ablation_spec import Changes
+from orchestrator.ablation.results import AblationResults, results_of
+from orchestrator.ablation.spec import Changes
 from orchestrator.home import StudyFolder
-from orchestrator.planning import current_records
+from orchestrator.planning.trials import current_records
 from orchestrator.records import State, StudyLog, TrialRecord
 from orchestrator.reports.ranking import best_variant, ranking
-from orchestrator.results import AblationResults, results_of
 from orchestrator.spec import Objective, Study
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli_data import data_app
-from orchestrator.cli_fuse import fuse
-from orchestrator.cli_models import models_app, weights_app
-from orchestrator.cli_pictures import picture
-from orchestrator.cli_report import StudyName, report, study_name
+from orchestrator.commands.data import data_app
+from orchestrator.commands.fuse import fuse
+from orchestrator.commands.models import models_app, weights_app
+from orchestrator.commands.pictures import picture
+from orchestrator.commands.report import StudyName, report, study_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,10 +66,10 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Show what a study would run; start nothing."""
-    from orchestrator.forecast import Machine, forecast
-    from orchestrator.planning import Planner
-    from orchestrator.preview import preview
-    from orchestrator.preview_table import forecast_notes, preview_document, preview_table
+    from orchestrator.planning.forecast import Machine, forecast
+    from orchestrator.planning.preview import preview
+    from orchestrator.planning.preview_table import forecast_notes, preview_document, preview_table
+    from orchestrator.planning.trials import Planner
     from orchestrator.records import StudyLog
     from orchestrator.spec import load_study
     from orchestrator.view import show_table
@@ -287,7 +287,7 @@ def _services(
     tracking_uri: str | None,
     num_cpus: int | None = None,
 ) -> Services:
-    from orchestrator.cluster import Cluster
+    from orchestrator.cluster.nodes import Cluster
     from orchestrator.session import Services
     from orchestrator.view import View
 

@@ -36,7 +36,7 @@ from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import TrialFiles
 from orchestrator.engine.network import build_model, load_weights
 from orchestrator.engine.state import pick_device
-from orchestrator.predictions import read_predictions
+from orchestrator.fusing.predictions import read_predictions
 
 Floats = NDArray[np.float32]
 

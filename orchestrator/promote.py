@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from orchestrator.choice import Choice, choose
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import TrialFiles
-from orchestrator.planning import Planner
+from orchestrator.planning.trials import Planner
 from orchestrator.records import Role, State, TrialRecord
-from orchestrator.registry import RegisteredModel, register
 from orchestrator.session import Services, Session, open_session
 from orchestrator.sources import CellSource
 from orchestrator.spec import Study
+from orchestrator.tracking.registry import RegisteredModel, register
 
 
 @dataclass(frozen=True)

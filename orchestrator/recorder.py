@@ -10,9 +10,9 @@ from orchestrator.engine.files import TrialFiles
 from orchestrator.home import StudyFolder
 from orchestrator.pictures.confusion import draw_confusion
 from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
-from orchestrator.sampling import Proposals
+from orchestrator.search.sampling import Proposals
 from orchestrator.spec import Objective
-from orchestrator.tracking import Tracker
+from orchestrator.tracking.runs import Tracker
 from orchestrator.view import View
 
 _SECONDS_BETWEEN_SYNCS = 1.0

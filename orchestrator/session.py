@@ -8,26 +8,26 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from orchestrator.cells import arms_of, study_variants
+from orchestrator.ablation.cells import arms_of, study_variants
 from orchestrator.choice import choose_from
-from orchestrator.cluster import LOCAL, Cluster, cluster
+from orchestrator.cluster.nodes import LOCAL, Cluster, cluster
+from orchestrator.cluster.tuning import Job, TrialSource, run_trials
 from orchestrator.engine.config import flattened
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import write_json
 from orchestrator.environment import git_commit
 from orchestrator.home import Home, StudyFolder
-from orchestrator.planning import current_records
+from orchestrator.planning.trials import current_records
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialRecord
 from orchestrator.reports.description import description
 from orchestrator.reports.study import StudyReport
-from orchestrator.sampling import Proposals
-from orchestrator.saved_views import SavedView, links_to, saved_views
-from orchestrator.scheduler_spec import NoScheduler, Scheduler
+from orchestrator.search.sampling import Proposals
+from orchestrator.search.scheduler_spec import NoScheduler, Scheduler
 from orchestrator.spec import Study
 from orchestrator.stored import remember, stored_report, write_report
-from orchestrator.tracking import MlflowTracker, StudySummary, StudyTags
-from orchestrator.tuning import Job, TrialSource, run_trials
+from orchestrator.tracking.runs import MlflowTracker, StudySummary, StudyTags
+from orchestrator.tracking.saved_views import SavedView, links_to, saved_views
 from orchestrator.view import View
 
 NO_SCHEDULER = NoScheduler(name="none")

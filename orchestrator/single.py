@@ -12,12 +12,12 @@ from orchestrator.engine.files import TrialFiles
 from orchestrator.engine.state import EpochMetrics
 from orchestrator.engine.trial import load_result, train_epochs
 from orchestrator.interruption import sigterm_as_ctrl_c
-from orchestrator.planning import plan_of
+from orchestrator.planning.trials import plan_of
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
 from orchestrator.session import Services, git_tags, locked
 from orchestrator.spec import SINGLE_TRIALS, Objective
-from orchestrator.tracking import MlflowTracker, StudySummary, StudyTags
+from orchestrator.tracking.runs import MlflowTracker, StudySummary, StudyTags
 
 
 def train_single(

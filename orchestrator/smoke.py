@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from orchestrator.ablation import variants_of
-from orchestrator.ablation_spec import STREAMS, Ablation, Changes
+from orchestrator.ablation.designs import variants_of
+from orchestrator.ablation.spec import STREAMS, Ablation, Changes
 from orchestrator.engine.config import flattened, resolve_trial
 from orchestrator.home import Home
 from orchestrator.session import Services

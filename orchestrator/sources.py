@@ -8,13 +8,13 @@ from collections import deque
 from orchestrator.engine.config import flattened
 from orchestrator.engine.errors import SpecError
 from orchestrator.home import Home
-from orchestrator.planning import Planner, current_records
+from orchestrator.planning.trials import Planner, current_records
 from orchestrator.records import Role, StudyLog, TrialPlan, read_events
-from orchestrator.sampling import Proposals
-from orchestrator.search_spec import Search
-from orchestrator.space import Params
-from orchestrator.stop_rules import running_seconds, stop_reason
-from orchestrator.warm_start import earlier_trials
+from orchestrator.search.sampling import Proposals
+from orchestrator.search.space import Params
+from orchestrator.search.spec import Search
+from orchestrator.search.stop_rules import running_seconds, stop_reason
+from orchestrator.search.warm_start import earlier_trials
 
 
 class CellSource:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 
-from orchestrator.ablation_spec import Ablation, Changes
+from orchestrator.ablation.spec import Ablation, Changes
 from orchestrator.engine.config import Document, TrialConfig, resolve_trial
 from orchestrator.engine.documents import Raw, changed, read_mapping, validated
 from orchestrator.engine.errors import Problem, SpecError
 from orchestrator.objective import Objective as Objective
-from orchestrator.search_spec import Search
+from orchestrator.search.spec import Search
 
 SINGLE_TRIALS = "single_trials"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.home import Home
-from orchestrator.planning import current_records
+from orchestrator.planning.trials import current_records
 from orchestrator.records import State
 from orchestrator.reports.table import Table
 from orchestrator.stored import stored_log, stored_study

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from orchestrator.ablation.results import results_of
 from orchestrator.engine.config import resolve_trial
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import write_bytes, write_json
 from orchestrator.environment import environment
 from orchestrator.home import Home, StudyFolder
-from orchestrator.plan_digest import plan_digest
-from orchestrator.planning import Remembered, current_records
+from orchestrator.planning.digest import plan_digest
+from orchestrator.planning.trials import Remembered, current_records
 from orchestrator.records import StudyLog
 from orchestrator.reports.links import stored_links
 from orchestrator.reports.picture import Picture
 from orchestrator.reports.study import Format, StudyReport
-from orchestrator.results import results_of
 from orchestrator.spec import Study, StudySpec
 
 

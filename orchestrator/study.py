@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.cells import check_distinct
-from orchestrator.checks import check_models
-from orchestrator.difference import build_variants, examine
-from orchestrator.fairness import tuning_plans
-from orchestrator.plan_digest import require_plan
-from orchestrator.planning import Planner, current_records, first_cells
-from orchestrator.racing import RaceSource
+from orchestrator.ablation.cells import check_distinct
+from orchestrator.ablation.difference import build_variants, examine
+from orchestrator.ablation.fairness import tuning_plans
+from orchestrator.ablation.racing import RaceSource
+from orchestrator.ablation.results import race_of
+from orchestrator.planning.checks import check_models
+from orchestrator.planning.digest import require_plan
+from orchestrator.planning.trials import Planner, current_records, first_cells
 from orchestrator.records import Role, StudyLog, TrialRecord
-from orchestrator.results import race_of
-from orchestrator.search_checks import check_search
+from orchestrator.search.checks import check_search
 from orchestrator.session import Services, Session, open_session
 from orchestrator.sources import CellSource, SearchSource, open_search
 from orchestrator.spec import Study

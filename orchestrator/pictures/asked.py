@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from orchestrator.ablation.results import AblationResults, VariantResult, results_of
 from orchestrator.engine.errors import SkelTuneError
-from orchestrator.fused_trials import find_predictions
+from orchestrator.fusing.trials import find_predictions
 from orchestrator.home import Home, StudyFolder
 from orchestrator.insight import look_into
 from orchestrator.pictures.attention import attention_pictures
 from orchestrator.pictures.confusion import confusion_pictures
 from orchestrator.pictures.embeddings import embeddings_picture
 from orchestrator.pictures.study import searched_pictures, study_pictures
-from orchestrator.planning import current_records
+from orchestrator.planning.trials import current_records
 from orchestrator.reports.picture import Picture
-from orchestrator.results import AblationResults, VariantResult, results_of
 from orchestrator.stored import stored_log, stored_study
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from orchestrator.ablation.results import AblationResults
 from orchestrator.pictures.canvas import (
     BLUE,
     GREY,
@@ -22,7 +23,6 @@ from orchestrator.pictures.canvas import (
 from orchestrator.pictures.confusion import Confusions, confusions_of
 from orchestrator.pictures.names import short_name, told_range
 from orchestrator.reports.picture import Picture
-from orchestrator.results import AblationResults
 from orchestrator.stats.effects import Effect, contrast
 from orchestrator.stats.samples import Sample
 

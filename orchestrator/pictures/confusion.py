@@ -14,12 +14,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from orchestrator.ablation.results import CellResult, VariantResult
+from orchestrator.ablation.scores import fused_scores
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import TrialFiles, load_predictions, write_bytes
 from orchestrator.pictures.canvas import BLUE, GREY, canvas, house_style, png_of, text_colour
 from orchestrator.reports.picture import Picture
-from orchestrator.results import CellResult, VariantResult
-from orchestrator.scores import fused_scores
 
 Floats = NDArray[np.float64]
 

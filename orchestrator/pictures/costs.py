@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
+from orchestrator.ablation.results import AblationResults, VariantResult
 from orchestrator.pictures.canvas import BLUE, GREY, ORANGE, canvas, house_style, png_of
 from orchestrator.pictures.names import labelled, metric_of, told_range, unit_of
 from orchestrator.reports.picture import Picture
-from orchestrator.results import AblationResults, VariantResult
 
 FIGURES = {"num_params": "parameters", "macs": "multiply-accumulates a clip"}
 _MOST_LABELS = 24

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from orchestrator.ablation.results import AblationResults, VariantResult
 from orchestrator.pictures.canvas import BLUE, GREY, house_style, png_of, wrapped
 from orchestrator.pictures.canvas import panels as panels_of
 from orchestrator.pictures.names import labelled, metric_of, short_name, told_range, unit_of
 from orchestrator.reports.picture import Picture
-from orchestrator.results import AblationResults, VariantResult
 
 Curves = NDArray[np.float64]
 """(S, E): seeds by epochs."""

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from orchestrator.ablation.results import AblationResults
 from orchestrator.pictures.canvas import (
     BLUE,
     DARKER,
@@ -31,7 +32,6 @@ from orchestrator.pictures.names import (
     told_range,
 )
 from orchestrator.reports.picture import Picture
-from orchestrator.results import AblationResults
 from orchestrator.stats.verdicts import Judgement, Verdict
 
 

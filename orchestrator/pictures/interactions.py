@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from orchestrator.ablation.results import AblationResults, Factors
 from orchestrator.pictures.canvas import canvas, house_style, png_of, text_colour
 from orchestrator.pictures.effects import MARKS
 from orchestrator.pictures.names import labelled, metric_of, points_of, signed, told_range
 from orchestrator.reports.picture import Picture
-from orchestrator.results import AblationResults, Factors
 from orchestrator.stats.factorial import Kind
 from orchestrator.stats.verdicts import Judgement
 

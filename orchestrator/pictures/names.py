@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator.ablation import Variant
-from orchestrator.results import AblationResults
+from orchestrator.ablation.designs import Variant
+from orchestrator.ablation.results import AblationResults
 
 
 def short_name(variant: Variant) -> str:

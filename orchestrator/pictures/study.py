@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from orchestrator.ablation.results import AblationResults
 from orchestrator.engine.config import flattened
 from orchestrator.home import StudyFolder
 from orchestrator.pictures.classes import classes_pictures
@@ -15,8 +16,7 @@ from orchestrator.pictures.interactions import interactions_picture
 from orchestrator.pictures.search import search_pictures
 from orchestrator.records import TrialRecord
 from orchestrator.reports.picture import Picture
-from orchestrator.results import AblationResults
-from orchestrator.sampling import Proposals
+from orchestrator.search.sampling import Proposals
 from orchestrator.spec import Study
 
 

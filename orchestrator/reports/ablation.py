@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from orchestrator.ablation import baseline_name
+from orchestrator.ablation.designs import baseline_name
+from orchestrator.ablation.results import AblationResults, CellResult, VariantResult, race_of
 from orchestrator.records import TrialRecord
 from orchestrator.reports.components import identity
 from orchestrator.reports.foot import (
@@ -24,7 +25,6 @@ from orchestrator.reports.wording import (
     thousands,
     verdict_on_levels,
 )
-from orchestrator.results import AblationResults, CellResult, VariantResult, race_of
 from orchestrator.stats.best import contenders
 
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.ablation import GONE, Variant
-from orchestrator.ablation_spec import OFF, ON
+from orchestrator.ablation.designs import GONE, Variant
+from orchestrator.ablation.results import AblationResults
+from orchestrator.ablation.spec import OFF, ON
 from orchestrator.engine.config import flattened
-from orchestrator.results import AblationResults
 
 _SIGNS = {ON: "✓", OFF: "–", GONE: "n/a"}
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.ablation_spec import OFF
+from orchestrator.ablation.results import AblationResults, Factors, factorial_cells, race_of
+from orchestrator.ablation.spec import OFF
 from orchestrator.reports.foot import BELOW_ONE_CLIP
 from orchestrator.reports.table import Entry, Table
 from orchestrator.reports.wording import Scale, verdict, verdict_on_levels
-from orchestrator.results import AblationResults, Factors, factorial_cells, race_of
 from orchestrator.stats.factorial import FactorialEffect, Kind
 from orchestrator.stats.redundancy import Pair, Relation, redundancy
 from orchestrator.stats.verdicts import Judgement

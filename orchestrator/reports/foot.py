@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.ablation_spec import SeedRange
+from orchestrator.ablation.results import AblationResults, VariantResult
+from orchestrator.ablation.spec import SeedRange
 from orchestrator.reports.wording import Scale, counted, is_same_data
-from orchestrator.results import AblationResults, VariantResult
 from orchestrator.stats.samples import Sample
 
 BELOW_ONE_CLIP = "†"

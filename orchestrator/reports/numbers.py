@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from orchestrator.ablation.results import AblationResults, CellResult, VariantResult
 from orchestrator.objective import Objective
 from orchestrator.records import TrialRecord
 from orchestrator.reports.ablation import bold_variants
@@ -16,7 +17,6 @@ from orchestrator.reports.leaderboard import figures, ranked_by
 from orchestrator.reports.links import RunLinks
 from orchestrator.reports.ranking import num_seeds
 from orchestrator.reports.wording import last_line
-from orchestrator.results import AblationResults, CellResult, VariantResult
 from orchestrator.stats.samples import summarize
 
 Row = Mapping[str, Any]

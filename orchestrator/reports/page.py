@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from orchestrator.ablation.results import AblationResults, VariantResult
 from orchestrator.engine.config import flattened
 from orchestrator.records import State, TrialRecord
 from orchestrator.reports.picture import Picture
 from orchestrator.reports.wording import Scale, verdict_on_levels
-from orchestrator.results import AblationResults, VariantResult
 
 if TYPE_CHECKING:
     from orchestrator.reports.study import StudyReport

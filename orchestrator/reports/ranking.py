@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from orchestrator.ablation.results import AblationResults, VariantResult
 from orchestrator.records import State, TrialRecord
-from orchestrator.results import AblationResults, VariantResult
 from orchestrator.spec import Objective
 
 

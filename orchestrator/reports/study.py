@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
+from orchestrator.ablation.results import AblationResults
 from orchestrator.records import TrialRecord
 from orchestrator.reports.ablation import ablation_table
 from orchestrator.reports.effects import effects_table
@@ -18,7 +19,6 @@ from orchestrator.reports.markdown import as_markdown
 from orchestrator.reports.numbers import cells_csv, trials_csv, variants_csv
 from orchestrator.reports.picture import Picture
 from orchestrator.reports.table import Table
-from orchestrator.results import AblationResults
 from orchestrator.spec import Study
 
 

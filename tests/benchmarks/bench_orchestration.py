@@ -22,7 +22,7 @@ from rich.console import Console
 
 from data import DATASETS
 from data.preparation import prepare
-from orchestrator.cluster import Cluster
+from orchestrator.cluster.nodes import Cluster
 from orchestrator.engine.config import resolve_trial
 from orchestrator.engine.trial import run_trial
 from orchestrator.home import Home

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from data.preparation import prepare
-from orchestrator.own_data import find_source
+from orchestrator.datasets.own import find_source
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ import torch
 
 from data import DATASETS
 from data.store import open_store
-from orchestrator.cells import arms_of, study_variants
+from orchestrator.ablation.cells import arms_of, study_variants
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.network import build_model, input_shape, summarize
 from orchestrator.engine.trial import train_epochs

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cluster import SHIPPED, runtime_env
+from orchestrator.cluster.nodes import SHIPPED, runtime_env
 from tests.end_to_end.conftest import ABLATION, CHECKOUT, Bench
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrator.cells import Cell
+from orchestrator.ablation.cells import Cell
+from orchestrator.ablation.results import AblationResults, results_of
 from orchestrator.engine.files import TrialFiles, save_predictions
 from orchestrator.home import StudyFolder
-from orchestrator.planning import Planner, first_cells
+from orchestrator.planning.trials import Planner, first_cells
 from orchestrator.records import State, StudyLog, TrialPlan
-from orchestrator.results import AblationResults, results_of
 from orchestrator.spec import Study
 
 NUM_CLIPS, NUM_CLASSES = 40, 4

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from orchestrator.ablation import Variant
+from orchestrator.ablation.designs import Variant
 from orchestrator.engine.config import TrialConfig
 
 TABLES = Path(__file__).resolve().parents[3] / "shared" / "specs" / "paper_tables"

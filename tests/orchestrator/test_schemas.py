@@ -5,7 +5,7 @@ import pytest
 
 from orchestrator.engine.config import load_trial
 from orchestrator.schemas import schemas, write_schemas
-from orchestrator.search_checks import check_search
+from orchestrator.search.checks import check_search
 from orchestrator.spec import load_study
 
 SEARCH_SPACES = Path(__file__).resolve().parents[2] / "search_spaces"

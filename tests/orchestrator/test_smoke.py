@@ -4,11 +4,11 @@ import pytest
 
 from data import DATASETS
 from data.preparation import prepare
-from orchestrator.cells import study_variants
+from orchestrator.ablation.cells import study_variants
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.trial import run_trial
 from orchestrator.home import Home
-from orchestrator.planning import Planner, first_cells
+from orchestrator.planning.trials import Planner, first_cells
 from orchestrator.records import StudyLog, TrialPlan
 from orchestrator.smoke import in_small, throw_away
 from orchestrator.spec import Study, load_study

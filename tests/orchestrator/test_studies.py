@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.ablation import Variant, variants_of
-from orchestrator.ablation_spec import Ablation
-from orchestrator.cells import Cell, arms_of, cells_of, check_distinct, study_variants
+from orchestrator.ablation.cells import Cell, arms_of, cells_of, check_distinct, study_variants
+from orchestrator.ablation.designs import Variant, variants_of
+from orchestrator.ablation.spec import Ablation
 from orchestrator.engine.documents import parse_yaml
 from orchestrator.engine.errors import SpecError
-from orchestrator.planning import Remembered
+from orchestrator.planning.trials import Remembered
 from orchestrator.spec import Study, StudySpec, load_study
 from tests.orchestrator.reported import TABLES, facts_of, figures
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
+from orchestrator.ablation.results import AblationResults
 from orchestrator.home import Home, StudyFolder
 from orchestrator.pictures.canvas import house_style
-from orchestrator.results import AblationResults
 from tests.engine.trials import make_config, prepare_tiny, train
 from tests.orchestrator.pictures.made_up import factorial_study, made_up_results
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from orchestrator.ablation.results import AblationResults, results_of
 from orchestrator.engine.documents import dump_yaml
 from orchestrator.engine.files import TrialFiles, save_predictions
 from orchestrator.home import StudyFolder
-from orchestrator.planning import Remembered, all_cells
+from orchestrator.planning.trials import Remembered, all_cells
 from orchestrator.records import State, StudyLog, TrialPlan
-from orchestrator.results import AblationResults, results_of
 from orchestrator.spec import Study, load_study
 from tests.engine.trials import TRIAL
 

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
+from orchestrator.ablation.results import Factors
 from orchestrator.pictures.interactions import draw_interactions, interactions_picture
-from orchestrator.results import Factors
 from orchestrator.stats.factorial import FactorialEffect, Kind
 from orchestrator.stats.verdicts import Verdict
 from tests.orchestrator.pictures.test_effects import judged

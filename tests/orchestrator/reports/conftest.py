@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.results import AblationResults
+from orchestrator.ablation.results import AblationResults
 from orchestrator.spec import Study
 from tests.orchestrator.reports.made_up import CVSTA_RDL, Hits, results_with
 

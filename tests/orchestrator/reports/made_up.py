@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.ablation import Variant, baseline_name
-from orchestrator.cells import Cell, study_variants
-from orchestrator.records import Role, State, TrialPlan, TrialRecord
-from orchestrator.results import (
+from orchestrator.ablation.cells import Cell, study_variants
+from orchestrator.ablation.designs import Variant, baseline_name
+from orchestrator.ablation.results import (
     AblationResults,
     CellResult,
     Factors,
@@ -20,7 +19,8 @@ from orchestrator.results import (
     race_of,
     sample_of,
 )
-from orchestrator.scores import CellScore
+from orchestrator.ablation.scores import CellScore
+from orchestrator.records import Role, State, TrialPlan, TrialRecord
 from orchestrator.spec import Study
 from orchestrator.stats.effects import contrast
 from orchestrator.stats.factorial import factorial_effects
