@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator import tuning
+from orchestrator.cluster import tuning
 from orchestrator.cluster.nodes import NoResourcesError
 from orchestrator.cluster.tuning import Watchdog
 from orchestrator.spec import Resources

@@ -15,13 +15,14 @@ from orchestrator.search.checks import check_search
 from orchestrator.sources import SearchSource, open_search
 from orchestrator.spec import Study, load_study
 
-STUDIES = Path(__file__).resolve().parents[2] / "search_spaces" / "studies"
+STUDIES = Path(__file__).resolve().parents[3] / "search_spaces" / "studies"
 SEARCHES = sorted(STUDIES.glob("search_*_nw_ucla.yaml"))
 
 
 class UnpreparedStore:
     """As much of a prepared data set as planning looks at."""
 
+    name = "nw_ucla"
     digest = "0" * 12
 
     def __init__(self, info: DatasetInfo) -> None:
