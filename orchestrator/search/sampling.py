@@ -40,6 +40,9 @@ _STATES = {
     State.DIVERGED: OptunaState.FAIL,
     State.FAILED: OptunaState.FAIL,
 }
+_DRAWN_TOGETHER = "tpe:relative_params:0"
+"""Where Optuna's TPE keeps what it drew for an open trial, inactive paths included. No log knows
+these, so they are forgotten: a search goes on after a restart as without one."""
 _RANDOM = RandomSampler(name="random")
 _ATTEMPTS, _MANY_ATTEMPTS = 50, 1000
 _ATTEMPTS_OF_THE_SAMPLER = 20
@@ -184,7 +187,9 @@ class Proposals:
         if given:
             self.study.enqueue_trial({path: label_of(value) for path, value in given.items()})
         trial = self.study.ask()
-        return trial, self._suggest(trial)
+        params = self._suggest(trial)
+        self.study._storage.set_trial_system_attr(trial._trial_id, _DRAWN_TOGETHER, "")
+        return trial, params
 
     def _suggest(self, trial: optuna.Trial) -> Params:
         """Every active path of the space, in the order of the file."""

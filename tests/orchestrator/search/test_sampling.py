@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
@@ -101,6 +101,7 @@ CHEAP = [search for search in SEARCHES if search[0]["name"] != "gp"]
 
 @pytest.mark.parametrize(("sampler", "space"), CHEAP, ids=lambda x: x.get("name"))
 @given(steps=st.lists(st.integers(0, 3), max_size=24))
+@example(steps=[0, 0, 0, 0, 1, 1, 2, 0, 0])
 @settings(deadline=None, max_examples=15)
 def test_any_history_of_trials_side_by_side_is_replayed_to_the_same_suggestion(
     sampler, space, steps
