@@ -64,7 +64,7 @@ def test_a_file_s_ending_decides_its_format(home: Home, tmp_path: Path, ending, 
 
 
 def test_without_a_file_the_tables_are_shown(home: Home):
-    assert "│   ✓ │" in report().output.replace("  ✓  ", "  ✓ ")
+    assert "✓" in report().output
     assert report("--format", "csv").output.startswith("variant,setting,rdl,mean")
 
 
