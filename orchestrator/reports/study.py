@@ -19,6 +19,7 @@ from orchestrator.reports.markdown import as_markdown
 from orchestrator.reports.numbers import cells_csv, trials_csv, variants_csv
 from orchestrator.reports.picture import Picture
 from orchestrator.reports.table import Table
+from orchestrator.reports.variance import anova_table
 from orchestrator.spec import Study
 
 
@@ -60,8 +61,9 @@ class StudyReport:
     def tables(self) -> list[Table]:
         if self.results is None:
             return [self._leaderboard]
-        effects = effects_table(self.results)
-        return [ablation_table(self.results, self.links), *([effects] if effects else [])]
+        further = (effects_table(self.results), anova_table(self.results))
+        known = [table for table in further if table is not None]
+        return [ablation_table(self.results, self.links), *known]
 
     @property
     def _leaderboard(self) -> Table:
