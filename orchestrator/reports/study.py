@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +56,10 @@ class StudyReport:
     """Name to digest of the data sets in use."""
     plan: str = ""
     """What `skeltune plan` calls it by."""
+
+    def unlinked(self) -> StudyReport:
+        """For pages that others read: no addresses of this machine's MLflow."""
+        return replace(self, links=RunLinks())
 
     @cached_property
     def tables(self) -> list[Table]:
