@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.ablation.cells import cells_of, check_distinct, study_variants
+from orchestrator.ablation.cells import cells_of, check_distinct, check_same_clips, study_variants
 from orchestrator.ablation.designs import Variant, left_out
 from orchestrator.ablation.difference import Difference, examine
 from orchestrator.ablation.fairness import tuned_by, tuning_plans
@@ -108,6 +108,7 @@ def preview(study: Study, planner: Planner, log: StudyLog, home: Home) -> Previe
 
 
 def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> AblationPreview:
+    check_same_clips(study)
     check_distinct(study, first_cells(study, planner, log))
     examined = examine(study, planner)
     assert study.spec.ablation is not None
