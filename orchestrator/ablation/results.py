@@ -134,9 +134,8 @@ def results_of(
 def _cell_result(study: Study, cell: Cell, log: StudyLog, folder: StudyFolder) -> CellResult:
     records = tuple(log.records.get(plan.id) for plan in cell.plans)
     weights = list(cell.variant.streams.values()) or [1.0]
-    return CellResult(
-        cell, records, cell_score(records, weights, study.spec.objective, folder.trials)
-    )
+    objective, fuse = study.spec.objective, cell.variant.fuse
+    return CellResult(cell, records, cell_score(records, weights, objective, folder.trials, fuse))
 
 
 def _row(study: Study, variant: Variant, found: Iterable[CellResult]) -> VariantResult:
