@@ -143,7 +143,7 @@ def _row(study: Study, variant: Variant, found: Iterable[CellResult]) -> Variant
     assert study.spec.ablation is not None
     first = study.spec.ablation.first_seeds
     mine = [cell for cell in found if cell.cell.variant.name == variant.name]
-    cells = tuple(c for c in mine if c.cell.seed in first or any(c.records))
+    cells = tuple(c for c in mine if c.cell.seed in first or all(c.records))
     return VariantResult(variant, cells, sample_of(cells))
 
 

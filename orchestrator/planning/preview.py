@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.ablation.cells import cells_of, check_distinct, study_variants
+from orchestrator.ablation.cells import cells_of, check_distinct, check_same_clips, study_variants
 from orchestrator.ablation.designs import Variant, left_out
 from orchestrator.ablation.difference import Difference, examine
 from orchestrator.ablation.fairness import tuned_by, tuning_plans
@@ -115,6 +115,7 @@ def _digest(study: Study, planner: Planner) -> str | None:
 
 
 def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> AblationPreview:
+    check_same_clips(study)
     check_distinct(study, first_cells(study, planner, log))
     examined = examine(study, planner)
     assert study.spec.ablation is not None

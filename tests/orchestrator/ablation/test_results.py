@@ -6,9 +6,11 @@ import pytest
 from orchestrator.ablation.fairness import tuning_plans
 from orchestrator.ablation.results import results_of
 from orchestrator.choice import choose
+from orchestrator.engine.files import TrialFiles
 from orchestrator.home import StudyFolder
 from orchestrator.planning.trials import Planner, first_cells
 from orchestrator.records import State, StudyLog
+from orchestrator.reports.foot import notes_of
 from tests.orchestrator.finished_study import finish, finished, scores_with
 
 RDL = {"components": {"rdl": {"off": {"loss.embedding": None}}}}
@@ -139,3 +141,14 @@ def test_the_winner_comes_with_what_it_was_tuned_to(study_of, data_root, folder)
 
     assert choice.variant == "baseline"
     assert choice.changes["optimizer.lr"] == pytest.approx(0.15)
+
+
+def test_the_foot_names_variants_that_are_compared_without_clips(study_of, data_root, folder):
+    study = study_of(ablation=RDL | {"seeds": 2, "variants": {"wide": {"model.width": 8}}})
+    results = finished(study, data_root, folder, lambda cell: 30 - cell.seed)
+    (gone, *_) = results.row("wide").records
+    TrialFiles(folder.trial(gone.plan.id)).predictions.unlink()
+
+    notes = notes_of(results_of(study, StudyLog(folder.log), folder), frozenset())
+
+    assert "paired by seed and clip (by seed alone, without predictions: wide)" in notes[1]
