@@ -30,7 +30,7 @@ _FIXED = (
 
 
 def population_problems(study: Study) -> Iterator[Problem]:
-    """None where the study is no such training."""
+    """No problems where the study is no such training."""
     search, population = study.spec.search, population_of(study)
     if search is None or population is None:
         return
@@ -59,8 +59,8 @@ def _search(search: Search) -> Iterator[Problem]:
         message = "begins no population, for its first points lie side by side; take random"
         yield Problem("search.sampler.name", "grid", message)
     if search.stop != Stop.model_validate({}):
-        message = "ends no population: it is as long as `trials` says"
-        yield Problem("search.stop", search.stop.model_dump(exclude_none=True), message)
+        message = "cannot be had with pbt: a population is as long as `trials` says"
+        yield Problem("search.stop", None, message)
 
 
 def _can_change(path: str, domain: Domain) -> bool:
