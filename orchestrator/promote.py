@@ -9,6 +9,7 @@ from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import TrialFiles
 from orchestrator.planning.trials import Planner
 from orchestrator.records import Role, State, TrialRecord
+from orchestrator.search.population import population_of
 from orchestrator.session import Services, Session, open_session
 from orchestrator.sources import CellSource
 from orchestrator.spec import Study
@@ -38,6 +39,11 @@ def promote(study: Study, services: Services) -> Promotion:
             streams = ", ".join(choice.streams)
             raise SkelTuneError(
                 f"{choice.variant} is an ensemble of {streams}; only single trainings are promoted"
+            )
+        if population_of(study) is not None:
+            raise SkelTuneError(
+                f"{choice.variant} belongs to a population, whose members go on from each other's "
+                "weights: no configuration alone leads to it; only single trainings are promoted"
             )
         planner = Planner(study, services.home.data)
         changes = {**choice.changes, "select_on": "none"}

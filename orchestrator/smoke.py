@@ -13,7 +13,7 @@ from orchestrator.ablation.designs import variants_of
 from orchestrator.ablation.spec import STREAMS, Ablation, Changes
 from orchestrator.engine.config import flattened, resolve_trial
 from orchestrator.home import Home
-from orchestrator.session import Services
+from orchestrator.session import NO_SCHEDULER, Services
 from orchestrator.spec import Study
 from orchestrator.study import Outcome, run_study
 
@@ -30,7 +30,8 @@ def in_small(study: Study) -> Study:
     if spec.ablation is not None:
         changes["ablation"] = _first_cells(study, spec.ablation)
     if spec.search is not None:
-        changes["search"] = spec.search.model_copy(update={"trials": NUM_POINTS})
+        alone = {"trials": NUM_POINTS, "scheduler": NO_SCHEDULER}
+        changes["search"] = spec.search.model_copy(update=alone)
     baseline = resolve_trial(study.trial_document, SMALL, study.source)
     return replace(study, spec=spec.model_copy(update=changes), baseline=baseline, on_top=SMALL)
 

@@ -106,11 +106,17 @@ class SearchSource:
 
 def open_search(planner: Planner, log: StudyLog, home: Home) -> Proposals:
     """The sampler of a search, with everything told that earlier studies and the log know."""
+    proposals = new_search(planner, home)
+    proposals.replay(current_records(planner.study, log))
+    return proposals
+
+
+def new_search(planner: Planner, home: Home) -> Proposals:
+    """The sampler as before the first trial, with everything told that earlier studies know."""
     study = planner.study
     assert study.spec.search is not None
     fixed = flattened(study.baseline.plain())
     proposals = Proposals(study.spec.search, study.spec.objectives, fixed)
     for earlier in earlier_trials(planner, home):
         proposals.learn(earlier.observations)
-    proposals.replay(current_records(study, log))
     return proposals

@@ -14,8 +14,10 @@ from orchestrator.planning.digest import require_plan
 from orchestrator.planning.trials import Planner, current_records, first_cells
 from orchestrator.records import Role, StudyLog, TrialRecord
 from orchestrator.search.checks import check_search
+from orchestrator.search.generations import PopulationSource
+from orchestrator.search.population import population_of
 from orchestrator.session import Services, Session, open_session
-from orchestrator.sources import CellSource, SearchSource, open_search
+from orchestrator.sources import CellSource, SearchSource, new_search, open_search
 from orchestrator.spec import Study
 
 
@@ -78,8 +80,13 @@ def _run_ablation(session: Session, planner: Planner) -> None:
 
 
 def _run_search(session: Session, planner: Planner) -> None:
-    search = session.study.spec.search
+    search, home = session.study.spec.search, session.services.home
     assert search is not None
-    proposals = open_search(planner, session.log, session.services.home)
+    if (population := population_of(session.study)) is not None:
+        first = new_search(planner, home)
+        members = PopulationSource(population, planner, session.log, session.folder, first)
+        session.run(members, Role.SEARCH)
+        return
+    proposals = open_search(planner, session.log, home)
     source = SearchSource(search, planner, session.log, proposals)
     session.run(source, Role.SEARCH, search.scheduler, proposals)

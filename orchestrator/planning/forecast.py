@@ -21,6 +21,7 @@ from orchestrator.engine.probe import Probe, Spread, probe
 from orchestrator.planning.preview import Training, training_of, trainings_of
 from orchestrator.planning.trials import Planner, current_records
 from orchestrator.records import StudyLog, TrialPlan
+from orchestrator.search.population import population_of
 from orchestrator.spec import Resources, Study
 
 SECONDS_AN_HOUR = 3600
@@ -140,9 +141,11 @@ def _search_workload(study: Study, log: StudyLog) -> Workload:
     is_grid = search.sampler.name == "grid"
     trials = min(search.trials, search.num_grid_points) if is_grid else search.trials
     left, shape = max(0, int(trials) - done), _shape(config.plain())
-    grace = getattr(search.scheduler, "grace_epochs", config.epochs)
-    least = [Job(shape, min(grace, config.epochs))] * left
-    most = [Job(shape, config.epochs)] * left
+    population = population_of(study)
+    epochs = config.epochs if population is None else population.epochs
+    grace = getattr(search.scheduler, "grace_epochs", epochs)
+    least = [Job(shape, min(grace, epochs))] * left
+    most = [Job(shape, epochs)] * left
     return Workload([least], [most], {shape: config} if left else {})
 
 

@@ -16,6 +16,7 @@ from orchestrator.ablation.spec import Changes
 from orchestrator.engine.config import TrialConfig, flattened
 from orchestrator.engine.errors import SpecError
 from orchestrator.records import Role, StudyLog, TrialPlan, TrialRecord
+from orchestrator.search.population import changes_of
 from orchestrator.spec import Study, objective_problems
 
 
@@ -157,10 +158,11 @@ def _point_test(study: Study) -> Callable[[TrialPlan, StudyLog], bool]:
         name = plan.config["data"]["name"]
         if log.data.get(name, plan.data_digest) != plan.data_digest:
             return False
-        if not search.allows(plan.params, fixed):
+        changes = changes_of(study, plan)
+        if changes is None or not search.allows(plan.params, fixed):
             return False
         try:
-            config = study.config(plan.params, plan.name)
+            config = study.config(changes, plan.name)
         except SpecError:
             return False
         return config.digest(plan.data_digest) == plan.id

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from orchestrator.ablation.spec import Changes
 from orchestrator.engine.config import flattened
 from orchestrator.engine.errors import Problem, SpecError
+from orchestrator.search.population_checks import population_problems
 from orchestrator.search.space import is_active
 from orchestrator.search.spec import Search
 from orchestrator.spec import Study, objective_problems
@@ -20,6 +21,7 @@ def check_search(study: Study) -> None:
     """Raise `SpecError` for what the search says that the trial does not take."""
     assert study.spec.search is not None
     problems = [*_space(study), *_constraints(study), *_objectives(study)] or [*_points(study)]
+    problems += population_problems(study)
     if problems:
         raise SpecError(study.source, list(dict.fromkeys(problems)))
 

@@ -14,6 +14,7 @@ from orchestrator.records import StudyLog, read_events
 from orchestrator.reports.table import Table
 from orchestrator.search.checks import check_search
 from orchestrator.search.point_lists import allowed_share
+from orchestrator.search.population import population_of
 from orchestrator.search.spec import Search, Stop
 from orchestrator.search.stop_rules import running_seconds, stop_reason
 from orchestrator.search.warm_start import earlier_trials
@@ -31,8 +32,7 @@ def search_preview(study: Study, planner: Planner, log: StudyLog, home: Home) ->
     summary = check_models(study, planner, {"trial": study.baseline})["trial"]
     rows = tuple(_row(search, path) for path in search.space)
     notes = (
-        f"{search.trials} trials by {search.sampler.name}, scheduler {search.scheduler.name}, "
-        f"up to {study.baseline.epochs} epochs each.",
+        _extent(study, search),
         *_aims(study.spec.objectives, search.stop),
         *_size(search, flattened(study.baseline.plain())),
         *_start(search, planner, home),
@@ -49,6 +49,18 @@ def _row(search: Search, path: str) -> tuple[str, ...]:
     how = "log" if domain.log else f"step {domain.step:g}" if domain.step else ""
     when = ", ".join(f"{path}={value}" for path, value in domain.when.items())
     return (path, str(values), how, when)
+
+
+def _extent(study: Study, search: Search) -> str:
+    """How many trials there are, and how long they are."""
+    by, epochs = search.sampler.name, study.baseline.epochs
+    if (population := population_of(study)) is not None:
+        return (
+            f"{search.trials} trials: a population of {population.size}, first drawn by {by}, "
+            f"times {population.generations} generations of {population.epochs} epochs."
+        )
+    scheduler = search.scheduler.name
+    return f"{search.trials} trials by {by}, scheduler {scheduler}, up to {epochs} epochs each."
 
 
 def _aims(objectives: Sequence[Objective], stop: Stop) -> Iterator[str]:

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from orchestrator.engine.config import Document
 
+Factor = Annotated[float, Field(gt=0)]
+
 
 class NoScheduler(Document):
     name: Literal["none"]
@@ -41,7 +43,24 @@ class MedianScheduler(Document):
     min_trials: int = Field(3, ge=1, description="others that came as far before any is stopped")
 
 
+class PBTScheduler(Document):
+    """Population based training by generations (Jaderberg et al., 2017); stops nothing early.
+
+    `trials` of the search is the population times the generations: a member is a trial anew in
+    every generation, from the weights of its parent, for epochs / generations epochs.
+    """
+
+    name: Literal["pbt"]
+    generations: int = Field(5, ge=2)
+    quantile: float = Field(
+        0.25, gt=0, le=0.5, description="share of the worst that copy one of as many best"
+    )
+    factors: Annotated[list[Factor], Field(min_length=1)] = Field(
+        [0.8, 1.2], description="a copy multiplies each of its numbers by one of them"
+    )
+
+
 Scheduler = Annotated[
-    NoScheduler | ASHAScheduler | HyperbandScheduler | MedianScheduler,
+    NoScheduler | ASHAScheduler | HyperbandScheduler | MedianScheduler | PBTScheduler,
     Field(discriminator="name"),
 ]

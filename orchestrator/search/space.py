@@ -106,6 +106,15 @@ class Domain(Document):
         low, high = self._scaled()
         return ((math.log(value) if self.log else value) - low) / (high - low)
 
+    def nearest(self, number: float) -> float:
+        """The value closest to a number; not for choices."""
+        low, high = self.bounds
+        value = min(max(number, low), high)
+        if self.step is not None:
+            known: list[float] = self.grid()
+            return min(known, key=lambda value: abs(value - number))
+        return value if self.int_range is None else round(value)
+
     def _scaled(self) -> tuple[float, float]:
         """The bounds on the scale that is walked evenly; of ints with half a step around."""
         half = 0.5 if self.int_range is not None else 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.end_to_end.conftest import ABLATION, Bench
@@ -140,6 +142,27 @@ def test_the_best_variant_is_promoted_once_and_becomes_the_champion(bench: Bench
     assert sum(means[version.tags["variant"]]) == max(map(sum, means.values()))
     assert version.tags["data_digest"] == final.data.tags["data_digest"]
     assert len(bench.client.get_metric_history(version.run_id, "test/top1")) == 1
+
+
+def test_a_population_trains_on_from_its_own_weights_and_is_not_promoted(bench: Bench) -> None:
+    bench.write_trial(epochs=2)
+    search = {
+        "trials": 6,
+        "scheduler": {"name": "pbt", "generations": 2},
+        "space": {"optimizer.lr": {"float": [1e-3, 0.3], "log": True}},
+    }
+    study = bench.write_study(study="flock", ablation=None, search=search)
+
+    told = bench.skeltune("run", study)
+    refused = bench.skeltune("promote", "flock", code=1)
+
+    assert "6 trials: 6 complete" in told
+    parents = {run.data.tags["mlflow.runName"][:2]: set() for run in bench.trial_runs("flock")}
+    for run in bench.trial_runs("flock"):
+        weights = run.data.params.get("init_weights.file", "")
+        parents[run.data.tags["mlflow.runName"][:2]].add(Path(weights).name)
+    assert parents == {"g0": {""}, "g1": {"last.pt"}}
+    assert "no configuration alone leads to it" in refused
 
 
 def test_one_trial_can_be_trained_by_itself_with_overrides(bench: Bench) -> None:

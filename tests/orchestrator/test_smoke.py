@@ -10,6 +10,7 @@ from orchestrator.engine.trial import run_trial
 from orchestrator.home import Home
 from orchestrator.planning.trials import Planner, first_cells
 from orchestrator.records import StudyLog, TrialPlan
+from orchestrator.search.population import population_of
 from orchestrator.smoke import in_small, throw_away
 from orchestrator.spec import Study, load_study
 from tests.data.nw_ucla_files import write_nw_ucla_folder
@@ -73,6 +74,14 @@ def test_a_search_in_small_is_two_points(study_of):
     small = in_small(study_of(search={"trials": 40, "space": space}))
 
     assert small.spec.search.trials == 2
+
+
+def test_of_a_population_in_small_each_point_is_a_training_of_its_own(study_of):
+    space = {"optimizer.lr": {"float": [0.01, 0.3]}}
+
+    small = in_small(study_of(search={"trials": 10, "space": space, "scheduler": {"name": "pbt"}}))
+
+    assert population_of(small) is None
 
 
 def test_a_home_to_throw_away_has_the_data_and_leaves_nothing(tmp_path: Path):

@@ -140,6 +140,16 @@ def test_a_search_is_between_all_stopped_at_the_first_rung_and_none(study_of, da
     assert [job.epochs for job in work.most[0]] == [4] * 5
 
 
+def test_a_member_of_a_population_trains_for_one_generation(study_of, data_root: Path, log):
+    search = {"trials": 4, "space": {"optimizer.lr": {"float": [0.01, 0.3]}}}
+    study = study_of(search=search | {"scheduler": {"name": "pbt", "generations": 2}})
+
+    work = workload(study, Planner(study, data_root), log)
+
+    assert [job.epochs for job in work.least[0]] == [2] * 4
+    assert work.least == work.most
+
+
 @pytest.mark.slow
 def test_shapes_are_timed_in_processes_of_their_own(study_of, data_root: Path, log: StudyLog):
     study = study_of(ablation={"variants": {"slow": {"optimizer.lr": 0.01}}, "seeds": 1})

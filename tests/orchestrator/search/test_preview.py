@@ -55,6 +55,14 @@ def test_what_is_looked_for_and_when_it_ends_is_told(notes_of):
     assert "Ends early after 2 h or 9 trials without progress." in told
 
 
+def test_of_a_population_its_size_times_its_generations_is_told(notes_of):
+    pbt = {"trials": 12, "scheduler": {"name": "pbt", "generations": 4}}
+
+    told = notes_of(space={"optimizer.lr": {"float": [0.1, 0.2]}}, **pbt)
+
+    assert "12 trials: a population of 3, first drawn by tpe, times 4 generations of 1" in told
+
+
 def test_a_search_that_has_had_enough_says_why(notes_of, study_of, data_root: Path):
     study = study_of(search={"trials": 5, "space": INTS})
     for epochs in (1, 2):

@@ -154,3 +154,22 @@ def test_a_point_leaves_out_the_shares_of_inactive_paths():
 
     assert point_at(space, [0.9, 0.0, 0.5], {}) == {"model.name": "ctrgcn", "lr": 0.5}
     assert point_at(space, [0.1, 1.0, 0.5], {}) == {"model.name": "mdrgcn", "ratio": 9, "lr": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("content", "number", "value"),
+    [
+        ({"float": [0, 1]}, 0.3, 0.3),
+        ({"float": [0, 1]}, 1.2, 1.0),
+        ({"float": [0, 1], "step": 0.25}, 0.4, 0.5),
+        ({"float": [0, 1], "step": 0.4}, 1.0, 0.8),
+        ({"int": [2, 16], "log": True}, 1.4, 2),
+        ({"int": [2, 16]}, 3.6, 4),
+        ({"int": [2, 16], "step": 5}, 16, 12),
+    ],
+)
+def test_the_nearest_value_to_a_number_is_of_the_domain(content, number, value):
+    nearest = domain(**content).nearest(number)
+
+    assert nearest == pytest.approx(value)
+    assert domain(**content).holds(nearest)
