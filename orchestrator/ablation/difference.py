@@ -166,7 +166,8 @@ def _no_op(name: str, difference: Difference, arms: Mapping[str, list[Arm]]) -> 
     twin = difference.twin
     if twin is not None and arms[twin][0].variant.is_baseline:
         changed = ", ".join(_told(path, pair) for path, pair in difference.paths.items())
-        message = f"no-op ablation: trains exactly as {twin!r} does, although it has {changed}"
+        message = f"no-op ablation: trains exactly as {twin!r} does"
+        message += f", although it has {changed}" if changed else ""
         yield Problem(f"variant {name}", None, message)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.ablation.results import AblationResults, VariantResult
+from orchestrator.ablation.results import AblationResults, VariantResult, race_of
 from orchestrator.ablation.spec import SeedRange
 from orchestrator.reports.wording import Scale, counted, is_same_data
 from orchestrator.stats.samples import Sample
@@ -24,6 +24,7 @@ def notes_of(results: AblationResults, bold: frozenset[str]) -> tuple[str, ...]:
             *_seeds(results),
             *split_note(results.study.baseline.select_on),
             *_paper(results),
+            *_seeds_to_add(results),
             _progress(results),
         )
     )
@@ -51,6 +52,17 @@ def _figures(results: AblationResults) -> Iterator[str]:
     )
     if margin is not None:
         yield f"Margin: differences below {scale.amount(margin)} are taken to be of no importance."
+
+
+def _seeds_to_add(results: AblationResults) -> Iterator[str]:
+    """A look at the table is a look at the data."""
+    is_race = race_of(results.ablation) is not None
+    open_ones = [row for row in results.rows if row.judgement and row.judgement.more_seeds]
+    if open_ones and not is_race:
+        yield (
+            "Seeds that are added because of this table raise the error rate of its verdicts; a "
+            "race of seeds (seeds: {min, max}) keeps it."
+        )
 
 
 def _and_clip(results: AblationResults) -> str:
@@ -140,8 +152,12 @@ def _progress(results: AblationResults) -> str:
     kind, share = share_of_device(results)
     return (
         f"{done} of {len(cells)} cells are done{told}; {counted(len(started), 'training')} took "
-        f"{hours * share:.2f} {kind}."
+        f"{hours * share:.2f} {kind}{_without_tries(results)}."
     )
+
+
+def _without_tries(results: AblationResults) -> str:
+    return "" if results.ablation.fairness.name == "fixed" else ", their tuning apart"
 
 
 def share_of_device(results: AblationResults) -> tuple[str, float]:

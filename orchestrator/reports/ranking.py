@@ -12,9 +12,11 @@ from orchestrator.spec import Objective
 def best_variant(results: AblationResults) -> VariantResult | None:
     """The best mean over seeds, among the variants with the most of the first seeds complete.
 
-    Seeds that a race adds do not count: it adds them where the verdict is open.
+    Seeds that a race adds do not count: it adds them where the verdict is open. Of several settings
+    the first counts: an easier one has higher figures, not better variants.
     """
-    known = [row for row in results.rows if row.sample is not None]
+    rows = results.of_setting(results.settings[0])
+    known = [row for row in rows if row.sample is not None]
     first = len(results.ablation.first_seeds)
     most = min(max((num_seeds(row) for row in known), default=0), first)
     complete = [row for row in known if num_seeds(row) >= most]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.ablation.designs import GONE
 from orchestrator.ablation.spec import OFF
 from orchestrator.stats.samples import Sample, summarize
 from orchestrator.stats.verdicts import Judgement, Verdict
@@ -61,7 +60,8 @@ def verdict_on_levels(judgement: Judgement, levels: dict[str, str], margin: str)
     changed = {name: level for name, level in levels.items() if level != GONE}
     better, worse = "better", "worse"
     if list(changed.values()) == [OFF]:
-        component = next(iter(changed))
+        along = " (with what requires it)" if len(levels) > 1 else ""
+        component = next(iter(changed)) + along
         better, worse = f"{component} hurts", f"{component} helps"
     return verdict(judgement, margin, better, worse)
 

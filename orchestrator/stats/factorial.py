@@ -137,9 +137,15 @@ def _main_effect(
 def _simple_effect(
     design: Design, component: str, level: str, confidence: float
 ) -> FactorialEffect | None:
-    """More than two cells would be added up as if there were no interactions."""
+    """More than two cells would be added up as if there were no interactions.
+
+    Against the baseline it is the variant's own difference, which stands elsewhere.
+    """
     weights = design.weights(against_on(component, level), order=1)
-    if weights is None or np.count_nonzero(np.abs(weights) > NO_WEIGHT) != 2:
+    if weights is None:
+        return None
+    used = [cell for w, cell in zip(weights, design.cells, strict=True) if abs(w) > NO_WEIGHT]
+    if len(used) != 2 or not all(cell.levels for cell in used):
         return None
     effect = design.estimate(weights, confidence)
     return None if effect is None else FactorialEffect(Kind.SIMPLE, {component: level}, effect)

@@ -31,7 +31,7 @@ def judgement(ours: Sample, baseline: Sample, margin: float = 1.0) -> Judgement:
     [
         (0.5, {"rdl": "off"}, "rdl helps"),
         (0.99, {"rdl": "off"}, "rdl hurts"),
-        (0.5, {"rdl": "off", "norm": "n/a"}, "rdl helps"),
+        (0.5, {"rdl": "off", "norm": "n/a"}, "rdl (with what requires it) helps"),
         (0.5, {"rdl": "off", "cvsta": "off"}, "worse"),
         (0.99, {"ratio": "16"}, "better"),
         (0.8, {"rdl": "off"}, "no difference above 1 point"),

@@ -60,13 +60,19 @@ def test_a_component_of_three_levels_has_two_effects():
     assert effects[0].effect.estimate == pytest.approx(3.0, abs=0.5)
 
 
-def test_leaving_one_out_shows_simple_effects():
+def test_leaving_one_out_shows_nothing_beyond_the_variants_own_differences():
     cells = [cell(90), cell(88, a="off"), cell(87, b="off")]
+
+    assert factorial_effects(cells) == []
+
+
+def test_a_ladder_shows_what_each_rung_adds_where_the_rest_is_off():
+    cells = [cell(90), cell(88, a="off"), cell(80, a="off", b="off")]
 
     effects = factorial_effects(cells)
 
-    assert [e.kind for e in effects] == [Kind.SIMPLE, Kind.SIMPLE]
-    assert effects[0].effect.estimate == pytest.approx(mean(cells[1]) - mean(cells[0]))
+    assert [(e.kind, dict(e.levels)) for e in effects] == [(Kind.SIMPLE, {"b": "off"})]
+    assert effects[0].effect.estimate == pytest.approx(mean(cells[2]) - mean(cells[1]))
 
 
 def test_an_interaction_of_two_components_is_not_put_down_to_a_third():
