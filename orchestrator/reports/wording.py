@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.ablation.designs import GONE
 from orchestrator.ablation.spec import OFF
 from orchestrator.stats.samples import Sample, summarize
 from orchestrator.stats.verdicts import Judgement, Verdict
