@@ -19,7 +19,7 @@ demo: $(BIN)/skeltune
 
 test: $(BIN)/skeltune
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n auto --maxprocesses 8
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -n auto --maxprocesses 2 --dist loadfile
 
 lint: $(BIN)/skeltune
 	$(BIN)/ruff check .

@@ -76,7 +76,8 @@ def plan(
 
     home = _home()
     study = _with_resources(load_study(study_file), cpu, gpu)
-    log, planner = StudyLog(home.study(study.spec.study).log), Planner(study, home.data)
+    log = StudyLog(home.study(study.spec.study).log)
+    planner = Planner(study, home.data, may_stand_in=not probe)
     shown = preview(study, planner, log, home)
     machine = Machine.here(num_cpus, num_gpus, study.spec.max_concurrent)
     expected = forecast(study, planner, log, machine, probe_seconds) if probe else None

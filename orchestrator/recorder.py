@@ -83,10 +83,11 @@ class Recorder:
             if record.state is not State.WAITING:
                 self.sync(record)
 
-    def interrupt(self) -> None:
-        """Mark what was still running: the next run carries on with it."""
-        for record in self.log.records.values():
-            if record.state is State.RUNNING:
-                self.log.end(record.plan.id, State.INTERRUPTED)
-                self._behind.add(record.plan.id)
+    def interrupt(self) -> int:
+        """Mark what was still running, and count it: the next run carries on with it."""
+        running = [r.plan.id for r in self.log.records.values() if r.state is State.RUNNING]
+        for trial in running:
+            self.log.end(trial, State.INTERRUPTED)
+        self._behind |= set(running)
         self.flush()
+        return len(running)

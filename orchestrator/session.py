@@ -80,9 +80,8 @@ class Session:
         except KeyboardInterrupt:
             view.line("stopping")
         finally:
-            recorder.interrupt()
-        is_open = any(r.state is State.INTERRUPTED for r in self.log.of_role(role))
-        self.is_stopped = is_open or source.num_left > 0
+            num_interrupted = recorder.interrupt()
+        self.is_stopped = num_interrupted > 0 or source.num_left > 0
 
     def reopen_failed(self, records: Iterable[TrialRecord]) -> None:
         """Failed trials are tried again: the cause (memory, disk, a node) may be gone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.ablation.cells import check_distinct
+from orchestrator.ablation.cells import check_distinct, check_same_clips
 from orchestrator.ablation.difference import build_variants, examine
 from orchestrator.ablation.fairness import tuning_plans
 from orchestrator.ablation.racing import RaceSource
@@ -56,6 +56,7 @@ def check_study(study: Study, planner: Planner, log: StudyLog) -> tuple[str, ...
         check_search(study)
         check_models(study, planner, {"trial": study.baseline})
         return ()
+    check_same_clips(study)
     check_distinct(study, first_cells(study, planner, log))
     if study.on_top:  # tried out in small, where a variant may not show what it changes
         build_variants(study, planner)

@@ -148,6 +148,27 @@ def check_distinct(study: Study, cells: Iterable[Cell]) -> None:
             raise SpecError(study.source, [Problem(f"variant {cell.variant.name}", None, message)])
 
 
+def check_same_clips(study: Study) -> None:
+    """Raise `SpecError` for variants that are judged by other clips than their baseline."""
+    arms = [arm for variant in study_variants(study) for arm in arms_of(study, variant)]
+    baselines = {a.variant.setting: _clips(study, a) for a in arms if a.variant.is_baseline}
+    problems = [
+        Problem(f"variant {arm.name}", _clips(study, arm), f"{_OTHER_CLIPS}: {expected}")
+        for arm in arms
+        if (expected := baselines[arm.variant.setting]) != _clips(study, arm)
+    ]
+    if problems:
+        raise SpecError(study.source, problems)
+
+
+_OTHER_CLIPS = "other data belong into ablation.settings; the baseline is judged by"
+
+
+def _clips(study: Study, arm: Arm) -> str:
+    data = study.config(arm.changes, arm.name).data
+    return f"{data.name} {data.protocol}"
+
+
 def _ablation(study: Study) -> Ablation:
     assert study.spec.ablation is not None
     return study.spec.ablation

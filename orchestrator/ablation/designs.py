@@ -24,6 +24,7 @@ from orchestrator.ablation.spec import (
     Ladder,
     LeaveOneOut,
     Pairs,
+    Summed,
     weighted,
 )
 
@@ -46,6 +47,7 @@ class Variant:
     changes: Changes
     streams: dict[str, float]
     setting: str = ""
+    fuse: Summed = "scores"
 
     @property
     def is_baseline(self) -> bool:
@@ -79,7 +81,7 @@ def _variant(ablation: Ablation, setting: str, around: Changes, row: Row) -> Var
     changes = {**around, **changes}
     streams = weighted(changes.pop(STREAMS, ablation.streams))
     full_name = f"{setting}: {name}" if setting else name
-    return Variant(full_name, levels, changes, streams, setting)
+    return Variant(full_name, levels, changes, streams, setting, ablation.fuse)
 
 
 def left_out(ablation: Ablation, values: Mapping[str, Any]) -> list[str]:

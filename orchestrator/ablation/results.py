@@ -134,9 +134,8 @@ def results_of(
 def _cell_result(study: Study, cell: Cell, log: StudyLog, folder: StudyFolder) -> CellResult:
     records = tuple(log.records.get(plan.id) for plan in cell.plans)
     weights = list(cell.variant.streams.values()) or [1.0]
-    return CellResult(
-        cell, records, cell_score(records, weights, study.spec.objective, folder.trials)
-    )
+    objective, fuse = study.spec.objective, cell.variant.fuse
+    return CellResult(cell, records, cell_score(records, weights, objective, folder.trials, fuse))
 
 
 def _row(study: Study, variant: Variant, found: Iterable[CellResult]) -> VariantResult:
@@ -144,7 +143,7 @@ def _row(study: Study, variant: Variant, found: Iterable[CellResult]) -> Variant
     assert study.spec.ablation is not None
     first = study.spec.ablation.first_seeds
     mine = [cell for cell in found if cell.cell.variant.name == variant.name]
-    cells = tuple(c for c in mine if c.cell.seed in first or any(c.records))
+    cells = tuple(c for c in mine if c.cell.seed in first or all(c.records))
     return VariantResult(variant, cells, sample_of(cells))
 
 

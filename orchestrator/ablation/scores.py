@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.ablation.spec import Summed
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import TrialFiles
-from orchestrator.fusing.fusion import Predictions, require_alike, weighted_sum
+from orchestrator.fusing.fusion import Predictions, as_probabilities, require_alike, weighted_sum
 from orchestrator.fusing.predictions import read_predictions
 from orchestrator.records import State, TrialRecord
 from orchestrator.spec import Objective
@@ -35,12 +36,13 @@ def cell_score(
     weights: Sequence[float],
     objective: Objective,
     trials: Path,
+    fuse: Summed = "scores",
 ) -> CellScore | None:
     """Of trainings that are all complete, else None; several are fused with the weights."""
     done = [record for record in records if record is not None and record.state is State.COMPLETE]
     if len(done) < len(records):
         return None
-    fused = fused_scores(done, weights, trials)
+    fused = fused_scores(done, weights, trials, fuse)
     parts = None if fused is None else parts_of(fused, objective.metric)
     value = done[0].best(objective.metric, objective.mode) if len(done) == 1 else None
     if fused is not None and parts is not None and _agrees(parts, value):
@@ -53,13 +55,18 @@ def _agrees(parts: Floats, value: float | None) -> bool:
 
 
 def fused_scores(
-    records: Sequence[TrialRecord], weights: Sequence[float], trials: Path
+    records: Sequence[TrialRecord],
+    weights: Sequence[float],
+    trials: Path,
+    fuse: Summed = "scores",
 ) -> Predictions | None:
-    """The first stream's clips with the weighted sum of all scores; None if a file is gone."""
+    """The first stream's clips with the weighted sum of all streams; None if a file is gone."""
     try:
         files = [TrialFiles(trials / record.plan.id).predictions for record in records]
         streams = [read_predictions(file) for file in files]
         require_alike(streams)
+        if fuse == "probabilities":
+            streams = [as_probabilities(stream) for stream in streams]
     except SkelTuneError:
         return None
     return replace(streams[0], scores=weighted_sum(streams, tuple(weights)))

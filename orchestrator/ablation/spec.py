@@ -14,6 +14,7 @@ Changes = dict[str, Any]
 BASELINE = "baseline"
 ON, OFF = "on", "off"
 STREAMS = "streams"
+Summed = Literal["scores", "probabilities"]
 
 
 def _named(given: Any) -> Any:
@@ -189,6 +190,9 @@ class Ablation(Document):
     )
     streams: Streams = Field(
         {}, description="a variant is one training a stream; their scores are summed (weights)"
+    )
+    fuse: Summed = Field(
+        "scores", description="what is summed of streams: the scores, or their softmax"
     )
     seeds: Seeds = Field(default=3, validate_default=True)
     fairness: Fairness = Field(default="fixed", validate_default=True)

@@ -17,7 +17,7 @@ from orchestrator.engine.errors import SkelTuneError
 from orchestrator.interruption import sigterm_as_ctrl_c
 from orchestrator.spec import Resources
 
-PACKAGE_ROOT = Path(__file__).resolve().parent.parent
+PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("orchestrator", "models", "losses", "data")
 _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",

@@ -25,6 +25,9 @@ def report(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="a file instead of the screen")] = None,
     cells: Annotated[bool, typer.Option("--cells", help="CSV with a row a cell")] = False,
+    links: Annotated[
+        bool, typer.Option("--links/--no-links", help="to the runs in MLflow; none for a paper")
+    ] = True,
     check: Annotated[
         Path | None,
         typer.Option("--check", help="a file written before: exit 1 if its runs say other now"),
@@ -37,6 +40,7 @@ def report(
 
     form = _format(format_name, out or check)
     found, folder = _report_of(study)
+    found = found if links else found.unlinked()
     if check is not None:
         _check(found, form, cells, check)
     elif form is Format.TERMINAL:

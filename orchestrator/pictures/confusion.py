@@ -172,8 +172,9 @@ def _of_trial(files: TrialFiles) -> Confusions:
 
 def _cell_counts(cell: CellResult, trials: Path) -> NDArray[np.int64] | None:
     records = [record for record in cell.records if record is not None]
-    weights = list(cell.cell.variant.streams.values()) or [1.0]
-    fused = fused_scores(records, weights, trials)
+    variant = cell.cell.variant
+    weights = list(variant.streams.values()) or [1.0]
+    fused = fused_scores(records, weights, trials, variant.fuse)
     return None if fused is None else _counted(fused.labels, fused.scores, fused.scores.shape[1])
 
 

@@ -92,7 +92,8 @@ def components_picture(results: AblationResults) -> Picture | None:
         ("components", "Effects of components"),
         "level minus on",
         "Main effects, a level minus the level `on`, averaged over the levels of all other "
-        "components, and interactions (×), by how much one effect changes with the other level",
+        "components (between two cells where the design has no average), and interactions (×), by "
+        "how much one effect changes with the other level",
     )
 
 

@@ -61,9 +61,9 @@ def draw_interactions(settings: list[Factors], label: str, colours: str) -> Figu
 
 
 def _placed(factors: Factors) -> tuple[list[str], Places]:
-    """The levels in the order of their main effects, and where each effect is drawn."""
-    mains = [one for one, _ in factors.effects if one.kind is Kind.MAIN]
-    levels = [next(iter(one.levels.items())) for one in mains]
+    """The levels, those with an effect of their own first, and where each effect is drawn."""
+    effects = [one for one, _ in factors.effects]
+    levels = list(dict.fromkeys(level for one in effects for level in one.levels.items()))
     places: Places = {}
     for one, judgement in factors.effects:
         rows = sorted(levels.index(level) for level in one.levels.items())

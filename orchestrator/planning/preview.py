@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.ablation.cells import cells_of, check_distinct, study_variants
+from orchestrator.ablation.cells import cells_of, check_distinct, check_same_clips, study_variants
 from orchestrator.ablation.designs import Variant, left_out
 from orchestrator.ablation.difference import Difference, examine
 from orchestrator.ablation.fairness import tuned_by, tuning_plans
@@ -62,13 +62,15 @@ class AblationPreview:
     """What an ablation would run."""
 
     study: Study
-    digest: str
+    digest: str | None
     rows: tuple[VariantPreview, ...]
     tuning: tuple[Training, ...]
     left_out: tuple[str, ...]
     baseline_points: tuple[str, ...]
     """Points of grids that are the baseline, which is there once."""
     warnings: tuple[str, ...]
+    stand_ins: tuple[str, ...]
+    """Data sets that are not prepared; with one of them the plan has no digest."""
 
     @property
     def ablation(self) -> Ablation:
@@ -92,8 +94,9 @@ class SearchPreview:
     """What a search would run: its space, around the trial file."""
 
     study: Study
-    digest: str
+    digest: str | None
     table: Table
+    stand_ins: tuple[str, ...]
 
 
 Preview = AblationPreview | SearchPreview
@@ -104,10 +107,15 @@ def preview(study: Study, planner: Planner, log: StudyLog, home: Home) -> Previe
     if study.spec.ablation is not None:
         return _ablation_preview(study, planner, log)
     table = search_preview(study, planner, log, home)
-    return SearchPreview(study, plan_digest(study, planner), table)
+    return SearchPreview(study, _digest(study, planner), table, tuple(planner.stand_ins))
+
+
+def _digest(study: Study, planner: Planner) -> str | None:
+    return None if planner.stand_ins else plan_digest(study, planner)
 
 
 def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> AblationPreview:
+    check_same_clips(study)
     check_distinct(study, first_cells(study, planner, log))
     examined = examine(study, planner)
     assert study.spec.ablation is not None
@@ -124,12 +132,13 @@ def _ablation_preview(study: Study, planner: Planner, log: StudyLog) -> Ablation
     )
     return AblationPreview(
         study=study,
-        digest=plan_digest(study, planner),
+        digest=_digest(study, planner),
         rows=tuple(rows),
         tuning=tuple(training_of(plan, log) for plan in tuning_plans(study, planner)),
         left_out=tuple(left_out(ablation, values)),
         baseline_points=tuple(_baseline_points(ablation, values)),
         warnings=examined.warnings,
+        stand_ins=tuple(planner.stand_ins),
     )
 
 

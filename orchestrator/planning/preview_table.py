@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
+from data.store import prepare_command
 from orchestrator.ablation.difference import Difference, ModuleChange
 from orchestrator.ablation.spec import SeedRange
 from orchestrator.engine.documents import Raw
@@ -25,7 +26,7 @@ _SHOWN = 2
 def preview_table(preview: Preview) -> Table:
     if isinstance(preview, SearchPreview):
         table = preview.table
-        return replace(table, notes=(*table.notes, _digest_note(preview)))
+        return replace(table, notes=(*table.notes, *_plan_notes(preview)))
     base = {r.variant.setting: r.summary.num_params for r in preview.rows if r.variant.is_baseline}
     rows = tuple(_row(row, base[row.variant.setting]) for row in preview.rows)
     columns = ("variant", "changes", "trainings", "params", "MACs", "remarks")
@@ -88,7 +89,7 @@ def _notes(preview: AblationPreview) -> Iterator[str]:
     if preview.baseline_points:
         yield f"Points of the grid that are the baseline: {'; '.join(preview.baseline_points)}."
     yield from (f"Warning: {warning}." for warning in preview.warnings)
-    yield _digest_note(preview)
+    yield from _plan_notes(preview)
 
 
 def _progress(trainings: Iterable[Training]) -> str:
@@ -96,8 +97,11 @@ def _progress(trainings: Iterable[Training]) -> str:
     return f"{len(states)} trials, {sum(state.is_final for state in states)} done"
 
 
-def _digest_note(preview: Preview) -> str:
-    return f"Plan {preview.digest} (run --plan {preview.digest} refuses another)."
+def _plan_notes(preview: Preview) -> Iterator[str]:
+    for name in preview.stand_ins:
+        yield f"{name} is not prepared: planned on made-up clips; {prepare_command(name)}"
+    if preview.digest is not None:
+        yield f"Plan {preview.digest} (run --plan {preview.digest} refuses another)."
 
 
 def told_changes(changes: dict[str, Any]) -> str:
@@ -107,7 +111,12 @@ def told_changes(changes: dict[str, Any]) -> str:
 def preview_document(preview: Preview) -> Raw:
     """Everything, in plain values."""
     spec = preview.study.spec
-    said: Raw = {"study": spec.study, "file": preview.study.source, "plan": preview.digest}
+    said: Raw = {
+        "study": spec.study,
+        "file": preview.study.source,
+        "plan": preview.digest,
+        "not_prepared": list(preview.stand_ins),
+    }
     said |= {"objective": spec.objective.model_dump()}
     if isinstance(preview, SearchPreview):
         assert spec.search is not None

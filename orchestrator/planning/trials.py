@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from data import DATASETS
 from data.preparation import ensure_store
-from data.store import ArrayStore
+from data.stand_in import stand_in
+from data.store import ArrayStore, StoreMissingError
 from orchestrator.ablation.cells import Cell, Planning, cells_of, study_variants
 from orchestrator.ablation.fairness import tuned_by, tuning_plans
 from orchestrator.ablation.spec import Changes
@@ -20,11 +22,15 @@ from orchestrator.spec import Study, objective_problems
 
 @dataclass
 class Planner:
-    """Turns changes into identified trials; data sets are opened (or generated) once each."""
+    """Turns changes into identified trials; data sets are opened (or generated) once each.
+
+    Where nothing will be trained, made-up clips `may_stand_in` for a data set not prepared.
+    """
 
     study: Study
     data_root: Path
     _stores: dict[str, ArrayStore] = field(default_factory=dict)
+    may_stand_in: bool = False
 
     def plan(
         self,
@@ -50,8 +56,21 @@ class Planner:
     def store(self, config: TrialConfig) -> ArrayStore:
         name = config.data.name
         if name not in self._stores:
-            self._stores[name] = ensure_store(name, self.data_root)
+            self._stores[name] = self._opened(name)
         return self._stores[name]
+
+    @property
+    def stand_ins(self) -> list[str]:
+        """The data sets that made-up clips stand in for."""
+        return [name for name, store in self._stores.items() if not store.digest]
+
+    def _opened(self, name: str) -> ArrayStore:
+        try:
+            return ensure_store(name, self.data_root)
+        except StoreMissingError:
+            if not self.may_stand_in or name not in DATASETS:
+                raise
+        return stand_in(DATASETS[name].info)
 
 
 @dataclass(frozen=True)

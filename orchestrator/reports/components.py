@@ -45,7 +45,7 @@ def level_table(results: AblationResults) -> dict[str, dict[str, str]]:
     """Every variant's level of every component and factor; none for explicit variants."""
     factors = _factors(results)
     values = flattened(results.study.baseline.plain())
-    first = {f: ON if f in results.ablation.components else _value(values[f]) for f in factors}
+    first = {f: _value(values[f]) if f in values else ON for f in factors}
     return {
         row.variant.name: first | row.variant.levels
         if row.variant.levels or row.variant.is_baseline

@@ -15,8 +15,9 @@ from orchestrator.stats.verdicts import Judgement
 
 _NOTE = (
     "Main effect: how {metric} changes when the component is taken away (or put at this level), "
-    "averaged over the other components. Interaction: by how much that change differs with the "
-    "other component. Verdicts are corrected over the effects of a setting (Holm)."
+    "averaged over the other components. Simple effect: the same between two rows that differ in "
+    "this alone, where the design has no average. Interaction: by how much that change differs "
+    "with the other component. Verdicts are corrected over the effects of a setting (Holm)."
 )
 
 
@@ -70,7 +71,7 @@ def _named(effect: FactorialEffect) -> str:
 
 
 def _words(effect: FactorialEffect, judgement: Judgement, margin: str) -> str:
-    if effect.kind is Kind.MAIN:
-        return verdict_on_levels(judgement, dict(effect.levels), margin)
-    depends = "what one does depends on the other"
-    return verdict(judgement, margin, depends, depends)
+    if effect.kind is Kind.INTERACTION:
+        depends = "what one does depends on the other"
+        return verdict(judgement, margin, depends, depends)
+    return verdict_on_levels(judgement, dict(effect.levels), margin)

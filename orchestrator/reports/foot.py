@@ -54,8 +54,13 @@ def _figures(results: AblationResults) -> Iterator[str]:
 
 
 def _and_clip(results: AblationResults) -> str:
-    judged = [row.judgement.effect for row in results.rows if row.judgement is not None]
-    return " and clip" if any(effect.num_clips is not None for effect in judged) else ""
+    """Rows whose predictions are gone take the clips as they are: their intervals are narrower."""
+    judged = [row for row in results.rows if row.judgement is not None]
+    seeds_alone = [r for r in judged if r.judgement and r.judgement.effect.num_clips is None]
+    if len(seeds_alone) == len(judged):
+        return ""
+    names = ", ".join(row.variant.name for row in seeds_alone)
+    return f" and clip (by seed alone, without predictions: {names})" if names else " and clip"
 
 
 def _resolution(results: AblationResults) -> Iterator[str]:

@@ -10,10 +10,14 @@ from orchestrator.spec import Objective
 
 
 def best_variant(results: AblationResults) -> VariantResult | None:
-    """The best mean over seeds, among the variants with the most complete seeds."""
+    """The best mean over seeds, among the variants with the most of the first seeds complete.
+
+    Seeds that a race adds do not count: it adds them where the verdict is open.
+    """
     known = [row for row in results.rows if row.sample is not None]
-    most = max((num_seeds(row) for row in known), default=0)
-    complete = [row for row in known if num_seeds(row) == most]
+    first = len(results.ablation.first_seeds)
+    most = min(max((num_seeds(row) for row in known), default=0), first)
+    complete = [row for row in known if num_seeds(row) >= most]
     pick = max if results.study.spec.objective.mode == "max" else min
     return pick(complete, key=_mean) if complete else None
 

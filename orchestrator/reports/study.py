@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from orchestrator.reports.markdown import as_markdown
 from orchestrator.reports.numbers import cells_csv, trials_csv, variants_csv
 from orchestrator.reports.picture import Picture
 from orchestrator.reports.table import Table
+from orchestrator.reports.variance import anova_table
 from orchestrator.spec import Study
 
 
@@ -56,12 +57,17 @@ class StudyReport:
     plan: str = ""
     """What `skeltune plan` calls it by."""
 
+    def unlinked(self) -> StudyReport:
+        """For pages that others read: no addresses of this machine's MLflow."""
+        return replace(self, links=RunLinks())
+
     @cached_property
     def tables(self) -> list[Table]:
         if self.results is None:
             return [self._leaderboard]
-        effects = effects_table(self.results)
-        return [ablation_table(self.results, self.links), *([effects] if effects else [])]
+        further = (effects_table(self.results), anova_table(self.results))
+        known = [table for table in further if table is not None]
+        return [ablation_table(self.results, self.links), *known]
 
     @property
     def _leaderboard(self) -> Table:

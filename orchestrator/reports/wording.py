@@ -81,9 +81,11 @@ def verdict(judgement: Judgement, margin: str, better: str, worse: str) -> str:
 
 def _still_open(judgement: Judgement) -> str:
     if judgement.clips_needed is not None:
-        return (
-            f"more seeds will not settle it: about {counted(judgement.clips_needed, 'clip')} needed"
+        clips, seeds = (
+            counted(judgement.clips_needed, "clip"),
+            counted(judgement.most_seeds, "seed"),
         )
+        return f"more seeds will not settle it: about {clips} needed, with {seeds}"
     if judgement.more_seeds is not None:
         more = counted(judgement.more_seeds, "more seed")
         return f"inconclusive: about {more} needed"

@@ -20,6 +20,8 @@ from orchestrator.stats.effects import Effect, contrast
 from orchestrator.stats.samples import Floats, Sample
 
 ON = "on"
+NO_WEIGHT = 1e-9
+"""Of a cell that an effect does not use: rounding."""
 Levels = Mapping[str, str]
 Combination = Sequence[tuple[float, Levels]]
 
@@ -29,6 +31,8 @@ class Kind(StrEnum):
 
     MAIN = "main effect"
     """A level with the level `on`, averaged over the levels of all other components."""
+    SIMPLE = "simple effect"
+    """Two cells that differ in this level alone, where the design has no such average."""
     INTERACTION = "interaction"
     """How much the effect of one component changes with the level of another."""
 
@@ -43,7 +47,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class FactorialEffect:
-    """`levels` are those that are compared with `on`: one of a main effect, two of an interaction.
+    """`levels` are those that are compared with `on`: two of an interaction, else one.
 
     A component that helps has a negative effect of being off (positive for a loss).
     """
@@ -51,8 +55,6 @@ class FactorialEffect:
     kind: Kind
     levels: Levels
     effect: Effect
-    assumes_no_interaction: bool = False
-    """A main effect that the design mixes with interactions."""
 
 
 class Design:
@@ -74,7 +76,9 @@ class Design:
         return found if np.allclose(found @ model, wanted, atol=1e-8) else None
 
     def estimate(self, weights: Floats, confidence: float) -> Effect | None:
-        used = [(w, cell) for w, cell in zip(weights, self.cells, strict=True) if abs(w) > 1e-9]
+        used = [
+            (w, cell) for w, cell in zip(weights, self.cells, strict=True) if abs(w) > NO_WEIGHT
+        ]
         return contrast([(float(w), cell.sample) for w, cell in used], confidence=confidence)
 
     @cached_property
@@ -110,11 +114,14 @@ def _components(cells: Sequence[Cell]) -> dict[str, list[str]]:
 
 
 def factorial_effects(cells: Sequence[Cell], *, confidence: float = 0.95) -> list[FactorialEffect]:
-    """Main effects, then interactions of two; those that the design can tell apart."""
+    """Main (or simple) effects, then interactions of two; those that the design can tell apart."""
     design = Design(cells)
     chosen = [(c, level) for c, levels in design.components.items() for level in levels]
     pairs = [(a, b) for a, b in combinations(chosen, 2) if a[0] != b[0]]
-    effects = [_main_effect(design, c, level, confidence) for c, level in chosen]
+    effects = [
+        _main_effect(design, c, level, confidence) or _simple_effect(design, c, level, confidence)
+        for c, level in chosen
+    ]
     effects += [_interaction(design, dict(pair), confidence) for pair in pairs]
     return [effect for effect in effects if effect is not None]
 
@@ -122,13 +129,24 @@ def factorial_effects(cells: Sequence[Cell], *, confidence: float = 0.95) -> lis
 def _main_effect(
     design: Design, component: str, level: str, confidence: float
 ) -> FactorialEffect | None:
-    combination = [(1.0, {component: level}), (-1.0, {component: ON})]
-    for order in (2, 1):
-        weights = design.weights(combination, order)
-        effect = None if weights is None else design.estimate(weights, confidence)
-        if effect is not None:
-            return FactorialEffect(Kind.MAIN, {component: level}, effect, order == 1)
-    return None
+    weights = design.weights(against_on(component, level))
+    effect = None if weights is None else design.estimate(weights, confidence)
+    return None if effect is None else FactorialEffect(Kind.MAIN, {component: level}, effect)
+
+
+def _simple_effect(
+    design: Design, component: str, level: str, confidence: float
+) -> FactorialEffect | None:
+    """More than two cells would be added up as if there were no interactions."""
+    weights = design.weights(against_on(component, level), order=1)
+    if weights is None or np.count_nonzero(np.abs(weights) > NO_WEIGHT) != 2:
+        return None
+    effect = design.estimate(weights, confidence)
+    return None if effect is None else FactorialEffect(Kind.SIMPLE, {component: level}, effect)
+
+
+def against_on(component: str, level: str) -> Combination:
+    return [(1.0, {component: level}), (-1.0, {component: ON})]
 
 
 def _interaction(design: Design, levels: Levels, confidence: float) -> FactorialEffect | None:

@@ -85,10 +85,15 @@ class Judgement:
 
     @cached_property
     def clips_needed(self) -> int | None:
-        """About how large a split would settle it, where more seeds alone will not."""
+        """About how large a split would settle it with `most_seeds`, where these alone will not."""
         if self.is_settled or self.effect.variance is None or self.more_seeds is not None:
             return None
         return clips_needed(self.effect, self._next_bar)
+
+    @property
+    def most_seeds(self) -> int:
+        """The most that anybody is told to train, or that a race has."""
+        return self._next_bar.most_seeds
 
     @property
     def _next_bar(self) -> Bar:

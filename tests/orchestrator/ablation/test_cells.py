@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.ablation.cells import Cell, arms_of, study_variants
+from orchestrator.ablation.cells import Cell, arms_of, check_same_clips, study_variants
+from orchestrator.engine.errors import SpecError
 from orchestrator.planning.trials import Planner, first_cells
 from orchestrator.records import StudyLog
 from orchestrator.spec import Study
@@ -77,3 +78,13 @@ def test_clips_of_another_length_make_another_start(study_of):
     study = study_of(ablation={"variants": {"short": {"data.clip_len": 4, "model.cvsta": False}}})
 
     assert init_like(study)["short"] is None
+
+
+def test_a_variant_on_other_clips_is_refused(study_of):
+    study = study_of(
+        overrides={"data": {"name": "ntu60", "clip_len": 8}},
+        ablation={"variants": {"views": {"data.protocol": "xview"}}},
+    )
+
+    with pytest.raises(SpecError, match="the baseline is judged by: ntu60 xsub"):
+        check_same_clips(study)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from orchestrator.ablation.racing import RaceSource
+from orchestrator.ablation.results import results_of
+from orchestrator.choice import choose
 from orchestrator.home import StudyFolder
 from orchestrator.planning.trials import Planner
 from orchestrator.records import State, StudyLog, TrialPlan
@@ -97,3 +99,32 @@ def test_a_failed_training_does_not_hold_up_the_race(study_of, data_root, folder
     race.log.end(race.source.next().id, State.FAILED)
 
     assert race.source.next() is not None
+
+
+def test_a_variant_that_is_settled_early_can_win(study_of, data_root, folder):
+    study = study_of(ablation=RACE)
+    race = Race(study, data_root, folder)
+    right = {"baseline": 12, "rdl=off": 38}
+    while (plan := race.source.next()) is not None:
+        finish(race.log, folder, plan, scores_with(right.get(plan.variant, num_right(plan) - 23)))
+
+    choice = choose(study, race.log, folder)
+
+    assert (choice.variant, choice.seeds) == ("rdl=off", 3)
+    assert results_of(study, race.log, folder).row("baseline").num_open == 0
+
+
+def test_a_stream_that_another_variant_trains_is_no_open_cell(study_of, data_root, folder):
+    variants = {"motion": {"streams": ["joint", "joint_motion"]}, "noisy": {"data.noise": 0.1}}
+    streams = {"streams": ["joint", "bone"], "variants": variants}
+    study = study_of(ablation=streams | {"seeds": {"min": 3, "max": 5}})
+    race = Race(study, data_root, folder)
+    while (plan := race.source.next()) is not None:
+        alone = plan.config["data"]["stream"] == "joint_motion"
+        noise = 6 * (plan.seed % 2) * (plan.variant == "noisy")
+        finish(race.log, folder, plan, 10 * scores_with(1) if alone else scores_with(30 + noise))
+
+    rows = results_of(study, race.log, folder).rows
+
+    assert [row.num_open for row in rows] == [0, 0, 0]
+    assert len(rows[1].cells) < len(rows[0].cells)

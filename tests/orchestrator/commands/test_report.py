@@ -1,5 +1,6 @@
 """`skeltune report` on a study whose trials nobody trained."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,12 @@ def test_a_report_names_the_plan_that_was_looked_at(home: Home, study: Study, da
 
     assert found.plan == plan_digest(study, Planner(study, data_root))
     assert found.environment.keys() >= {"python", "torch", "mlflow"}
+
+
+def test_a_page_for_others_has_no_links_to_the_runs_here(home: Home):
+    folder = home.study("tiny")
+    runs = dict.fromkeys(StudyLog(folder.log).records, "run1")
+    folder.runs.write_text(json.dumps(runs))
+
+    assert "/#/experiments/7/runs/run1" in report("--format", "markdown").output
+    assert "http" not in report("--format", "markdown", "--no-links").output

@@ -184,3 +184,23 @@ def test_a_study_that_plans_the_same_is_accepted(study_of, data_root: Path):
     study = study_of(ablation=CVSTA)
 
     require_plan(study, Planner(study, data_root), plan_digest(study, Planner(study, data_root)))
+
+
+def test_a_study_on_data_that_are_not_prepared_is_planned_on_made_up_clips(
+    study_of, tmp_path: Path, log: StudyLog
+):
+    study = study_of(overrides={"data.name": "nw_ucla", "data.protocol": "xview"}, ablation=CVSTA)
+    planner = Planner(study, tmp_path / "nothing", may_stand_in=True)
+
+    shown = preview(study, planner, log, Home(tmp_path))
+
+    assert shown.digest is None
+    assert "skeltune data prepare nw_ucla --raw DIR" in notes(shown)
+    assert column(shown, "trainings") == ["2 (0 done)", "2 (0 done)"]
+
+
+def test_nothing_stands_in_where_it_would_be_trained_on(study_of, tmp_path: Path):
+    study = study_of(overrides={"data.name": "nw_ucla", "data.protocol": "xview"}, ablation=CVSTA)
+
+    with pytest.raises(ValueError, match="not prepared"):
+        Planner(study, tmp_path / "nothing").store(study.baseline)

@@ -170,3 +170,15 @@ def test_the_foot_says_how_the_figures_came_about(results_of, content, ablation,
     table = ablation_table(results_of(hits, content, **ablation), NO_LINKS)
 
     assert any(note in told for told in table.notes)
+
+
+def test_a_grid_of_whole_components_calls_that_of_the_trial_file_on(results_of):
+    losses = {"loss.classification": [{"name": "smfl"}]}
+    results = results_of({}, components={}, design={"name": "grid", "factors": losses})
+
+    first, second = (
+        entries[0].text for _, entries in ablation_table(results, RunLinks()).entries()
+    )
+
+    assert first == "✓"
+    assert "smfl" in second

@@ -60,14 +60,21 @@ def test_a_component_of_three_levels_has_two_effects():
     assert effects[0].effect.estimate == pytest.approx(3.0, abs=0.5)
 
 
-def test_leaving_one_out_shows_main_effects_only_and_says_what_they_assume():
+def test_leaving_one_out_shows_simple_effects():
     cells = [cell(90), cell(88, a="off"), cell(87, b="off")]
 
     effects = factorial_effects(cells)
 
-    assert [e.kind for e in effects] == [Kind.MAIN, Kind.MAIN]
-    assert all(e.assumes_no_interaction for e in effects)
+    assert [e.kind for e in effects] == [Kind.SIMPLE, Kind.SIMPLE]
     assert effects[0].effect.estimate == pytest.approx(mean(cells[1]) - mean(cells[0]))
+
+
+def test_an_interaction_of_two_components_is_not_put_down_to_a_third():
+    cells = [cell(90), cell(88, a="off"), cell(88, b="off"), cell(20, a="off", b="off")]
+
+    effects = factorial_effects([*cells, cell(90, c="off")])
+
+    assert [e.kind for e in effects] == [Kind.INTERACTION]
 
 
 def test_half_of_sixteen_cells_shows_main_effects_free_of_interactions_of_two():
@@ -81,7 +88,7 @@ def test_half_of_sixteen_cells_shows_main_effects_free_of_interactions_of_two():
 
     effects = factorial_effects(cells)
 
-    assert [(e.kind, e.assumes_no_interaction) for e in effects] == [(Kind.MAIN, False)] * 4
+    assert [e.kind for e in effects] == [Kind.MAIN] * 4
     assert effects[0].effect.estimate == pytest.approx(-4.0, abs=0.3)
 
 
