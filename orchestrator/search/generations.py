@@ -82,9 +82,8 @@ class PopulationSource:
 
     def _plan(self, place: int, member: Member) -> TrialPlan:
         number = self._generation * self._population.size + place
-        is_copy = member.parent != place
-        name = f"g{self._generation} member {place:02d}"
-        name += f" from {member.parent:02d}" if is_copy else ""
+        origin = f" from {member.parent:02d}" if member.parent != place else ""
+        name = f"g{self._generation} member {place:02d}{origin}"
         weights = {"file": str(self._weights(member.parent))} if self._generation > 0 else None
         changes = self._population.changes(number, member.params, weights)
         return self._planner.plan(name, Role.SEARCH, name, changes, member.params)

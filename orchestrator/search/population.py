@@ -24,7 +24,7 @@ from orchestrator.search.spec import Search
 from orchestrator.spec import Study
 
 _REDRAWN = 0.25
-"""How often a copy draws a choice anew: the probability of resampling in the paper's section 4."""
+"""How often a copy draws a choice anew, for choices have no neighbours."""
 _ATTEMPTS = 50
 
 

@@ -172,10 +172,12 @@ def test_every_trial_of_the_population_belongs_to_the_study_until_it_asks_for_ot
     assert current_records(longer, search.log) == []
 
 
-def test_a_space_with_fewer_points_than_members_is_refused(study_of, data_root, folder):
+def test_a_space_with_fewer_points_than_members_is_refused(study_of, data_root, tmp_path: Path):
     space = {"optimizer.lr": {"choice": [0.1, 0.2]}}
-    sampler = {"name": "quasi_random"}
-    study = study_of(search=SEARCH | {"space": space, "sampler": sampler}, overrides={"epochs": 6})
+    search = SEARCH | {"space": space, "sampler": {"name": "quasi_random"}}
+    study = study_of(search=search, overrides={"epochs": 6})
+    planner, log = Planner(study, data_root), StudyLog(tmp_path / "events.jsonl")
+    first = new_search(planner, Home(tmp_path))
 
     with pytest.raises(SpecError, match="2 points for a population of 4"):
-        Search(study, data_root, folder)
+        PopulationSource(population_of(study), planner, log, StudyFolder(tmp_path), first)
