@@ -23,7 +23,8 @@ def check_search(study: Study) -> None:
     problems = [*_space(study), *_constraints(study), *_objectives(study)] or [*_points(study)]
     problems += population_problems(study)
     if problems:
-        raise SpecError(study.source, list(dict.fromkeys(problems)))
+        distinct = [p for n, p in enumerate(problems) if p not in problems[:n]]
+        raise SpecError(study.source, distinct)
 
 
 def _space(study: Study) -> Iterator[Problem]:

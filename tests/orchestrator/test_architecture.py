@@ -166,7 +166,7 @@ def test_matplotlib_is_known_to_the_pictures_alone():
         ("ablation.designs", {"ablation.spec", "ablation.fraction"}),
         ("ablation.fraction", set()),
         ("ablation.cells", {"ablation.designs", "ablation.spec", "engine", "records", "spec"}),
-        ("ablation.scores", {"engine", "fusing", "records", "spec"}),
+        ("ablation.scores", {"ablation.spec", "engine", "fusing", "records", "spec"}),
         ("fusing.fusion", {"engine"}),
         ("search.space", {"engine"}),
         ("search.constraints", {"engine"}),
