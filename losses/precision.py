@@ -9,5 +9,6 @@ def at_least_float32(x: Tensor) -> Tensor:
 
 
 def full_precision(x: Tensor) -> torch.autocast:
-    """A context without autocast on the device of `x`."""
-    return torch.autocast(x.device.type, enabled=False)
+    """A context without autocast on the device of `x`; where nothing is computed there is none."""
+    device = "cpu" if x.is_meta else x.device.type
+    return torch.autocast(device, enabled=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -197,13 +198,23 @@ def _with_own_classifiers(own: Tensors, given: Tensors) -> Tensors:
 
 def summarize(model: nn.Module, shape: InputShape) -> ModelSummary:
     """Counted in a forward pass of one clip, all persons present, in evaluation mode."""
-    was_training = model.training
+    num_params = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return ModelSummary(num_params, _flops(model, shape) // 2)
+
+
+def _flops(model: nn.Module, shape: InputShape) -> int:
+    """Without computing anything, by shapes alone; SLnL-rFA has to see which persons are there."""
+    try:
+        return _counted_flops(copy.deepcopy(model).to("meta"), shape)
+    except NotImplementedError:
+        return _counted_flops(copy.deepcopy(model), shape)
+
+
+def _counted_flops(model: nn.Module, shape: InputShape) -> int:
     model.eval()
     with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=_CPU_ATTENTION) as counter:
         model(one_clip(model, shape))
-    model.train(was_training)
-    num_params = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    return ModelSummary(num_params, counter.get_total_flops() // 2)
+    return int(counter.get_total_flops())
 
 
 def peak_activation_bytes(model: nn.Module, shape: InputShape) -> int:
