@@ -108,6 +108,7 @@ def test_a_study_runs_on_a_given_cluster_and_is_tracked_on_a_given_server(
     bench: Bench, ray_address: str, mlflow_uri: str
 ) -> None:
     study = bench.root / "studies/tiny.yaml"
+    (bench.home / "mlflow.db").unlink()
 
     bench.skeltune("run", study, "--address", ray_address, "--tracking-uri", mlflow_uri)
     bench.skeltune("promote", "tiny", "--address", ray_address, "--tracking-uri", mlflow_uri)

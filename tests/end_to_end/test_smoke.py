@@ -10,6 +10,8 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_smoke_run_trains_the_first_cells_and_leaves_nothing_but_the_data(bench: Bench) -> None:
+    (bench.home / "mlflow.db").unlink()
+
     told = bench.skeltune("run", bench.root / "studies/tiny.yaml", "--smoke")
 
     assert "The study works here: 2 trainings in small, none kept." in told
