@@ -14,6 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from models.rows import without_autocast
+
 FrequencyKind = Literal["rfa", "dfa", "sfa", "afa"]
 FrequencyActivation = Literal["relu", "none"]
 FourierNorm = Literal["ortho", "backward"]
@@ -64,7 +66,7 @@ class FrequencyAttention(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x):
             wide, spectrum = self._transformed(x)
             masked = self._masked(spectrum)
             out: Tensor = torch.fft.irfft2(masked, s=wide.shape[-2:], norm=self.options.norm)
@@ -74,7 +76,7 @@ class FrequencyAttention(nn.Module):
 
     def masks(self, x: Tensor) -> tuple[Tensor, ...]:
         """Of the cosine and the sine part, or of the amplitude, (B, 1, T, H): to be looked at."""
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x):
             return self._masks(self._transformed(x)[1])
 
     def _transformed(self, x: Tensor) -> tuple[Tensor, Tensor]:

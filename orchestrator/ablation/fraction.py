@@ -22,14 +22,6 @@ def fraction(num_factors: int, resolution: int) -> list[Run]:
     raise AssertionError("the full factorial has every resolution")
 
 
-def defining_words(num_factors: int, resolution: int) -> list[tuple[int, ...]]:
-    """The factors of each word of the defining relation: their product is always high."""
-    runs = fraction(num_factors, resolution)
-    sizes = range(1, num_factors + 1)
-    subsets = (s for size in sizes for s in itertools.combinations(range(num_factors), size))
-    return [subset for subset in subsets if all(_is_high(run, subset) for run in runs)]
-
-
 def _generators(num_basic: int, num_generated: int, resolution: int) -> list[int] | None:
     """Depth first; `group` has every product of the chosen generators and how many it is of."""
     candidates = [m for m in range(2**num_basic) if m.bit_count() >= resolution - 1]

@@ -8,6 +8,7 @@ import pytest
 from data import DATASETS
 from data.preparation import prepare
 from data.store import ArrayStore, open_store
+from tests.data.preparing import NUM_CLIPS, PART, write_clips
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SMALL = {"num_classes": 3, "num_subjects": 4, "num_takes": 2, "num_frames": 20}
@@ -40,3 +41,21 @@ def synthetic_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def synthetic_store(synthetic_root: Path) -> ArrayStore:
     return open_store("synthetic", synthetic_root)
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """A folder of made-up clips to prepare."""
+    return write_clips(tmp_path / "raw", NUM_CLIPS)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Where stores are prepared."""
+    return tmp_path / "stores"
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few clips a part file, so that a small data set has several."""
+    monkeypatch.setattr("data.part_files.CLIPS_A_PART", PART)

@@ -11,26 +11,14 @@ from data.dataset import Clip, LeftOut, RawClip
 from data.preparation import ensure_store, prepare
 from data.store import StoreMissingError, open_store
 from data.store_files import MANIFEST
-from tests.data.preparing import FOLDER, NUM_CLIPS, PART, names_in, names_read, write_clips
+from tests.data.preparing import FOLDER, NUM_CLIPS, names_in, names_read
 from tests.data.stores import make_clip, make_store, source_of
 
 SMALL = {"num_classes": 2, "num_subjects": 3, "num_takes": 1, "num_frames": 8}
 SYNTHETIC = DATASETS["synthetic"]
 
 
-@pytest.fixture(autouse=True)
-def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("data.part_files.CLIPS_A_PART", PART)
-
-
-@pytest.fixture
-def raw(tmp_path: Path) -> Path:
-    return write_clips(tmp_path / "raw", NUM_CLIPS)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "stores"
+pytestmark = pytest.mark.usefixtures("small_parts")
 
 
 # What a dataset asks for, and what it is called

@@ -26,24 +26,10 @@ from tests.data.preparing import (
     hold,
     names_in,
     names_read,
-    write_clips,
 )
 from tests.data.stores import make_clip, make_store, source_of, split_chain
 
-
-@pytest.fixture(autouse=True)
-def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("data.part_files.CLIPS_A_PART", PART)
-
-
-@pytest.fixture
-def raw(tmp_path: Path) -> Path:
-    return write_clips(tmp_path / "raw", NUM_CLIPS)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "stores"
+pytestmark = pytest.mark.usefixtures("small_parts")
 
 
 def test_any_number_of_workers_makes_the_same_store(raw: Path, tmp_path: Path) -> None:

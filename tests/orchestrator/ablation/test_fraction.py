@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from orchestrator.ablation.fraction import defining_words, fraction
+from orchestrator.ablation.fraction import fraction
 
 
 def signs(num_factors: int, resolution: int) -> np.ndarray:
@@ -45,10 +45,3 @@ def test_two_way_interactions_are_clear_of_each_other_at_resolution_five(num_fac
 
     products = pairs @ pairs.T
     assert not (products - np.diag(np.diag(products))).any()
-
-
-@pytest.mark.parametrize(("num_factors", "resolution"), [(5, 4), (7, 4), (6, 5)])
-def test_no_defining_word_is_shorter_than_the_resolution(num_factors, resolution):
-    words = defining_words(num_factors, resolution)
-
-    assert min(map(len, words)) >= resolution
