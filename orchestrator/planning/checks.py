@@ -58,7 +58,8 @@ def built_models(
 
 
 def _built(config: TrialConfig, store: ArrayStore) -> Built:
-    model = build_model(config, store.info)
+    alone = config.model_copy(update={"init_like": None})  # whose weights it takes, costs nothing
+    model = build_model(alone, store.info)
     load_init_weights(model, config)
     return Built(summarize(model, input_shape(config, store.info)), layout(model))
 

@@ -13,7 +13,7 @@ import math
 from functools import cached_property, lru_cache
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from orchestrator.stats.crossed import CrossedVariance
 from orchestrator.stats.samples import Floats
@@ -76,4 +76,5 @@ def _inflations(degrees: int, nodes: int) -> tuple[Floats, Floats]:
     """
     root = (np.arange(nodes) + 0.5) / nodes
     weights = 3 * root**2 / nodes
-    return degrees / stats.chi2.ppf(root**3, degrees), weights / weights.sum()
+    chi2 = 2 * special.gammaincinv(degrees / 2, root**3)
+    return degrees / chi2, weights / weights.sum()
