@@ -24,13 +24,17 @@ _COMPLETE = "complete"
 
 def offer_stores(digests: Mapping[str, str], root: Path, data_sets: str | None) -> None:
     """Put what lies prepared under a root where all nodes of a study can have it."""
-    for name in digests if data_sets is not None else ():
+    if data_sets is None:
+        return
+    for name in digests:
         put_store(open_store(name, root), Place(data_sets))
 
 
 def bring_stores(digests: Mapping[str, str], root: Path, data_sets: str | None) -> None:
     """What a study used and this machine has not, for a driver that takes it up elsewhere."""
-    for name, digest in digests.items() if data_sets is not None else ():
+    if data_sets is None:
+        return
+    for name, digest in digests.items():
         is_missing = name not in prepared_names(root)
         if is_missing and (_place(Place(data_sets), name, digest) / _COMPLETE).read() is not None:
             fetch_store(Place(data_sets), name, digest, root)

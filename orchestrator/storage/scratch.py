@@ -1,4 +1,4 @@
-"""Room on the disk of a node, below `TMPDIR`: given back when its process ends, however that ends."""
+"""Room on the disk of a node, below `TMPDIR`: given back when its process ends, in any way."""
 
 from __future__ import annotations
 
