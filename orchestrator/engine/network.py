@@ -67,6 +67,13 @@ def _fresh_model(config: TrialConfig, spec: ComponentSpec, info: DatasetInfo) ->
     return model
 
 
+def decides_the_model(config: TrialConfig) -> list[Any]:
+    """What of a configuration a model follows from, but for its clips, its seed and its weights."""
+    plain = config.plain()
+    is_margin = isinstance(build_classification(config), MarginLoss)  # replaces the classifier
+    return [plain["model"], plain["loss"]["classification"] if is_margin else None]
+
+
 def share_init(model: nn.Module, twin: nn.Module, redrawn: nn.Module) -> None:
     """Copy the twin's tensors of equal name and shape, of those that are drawn.
 
