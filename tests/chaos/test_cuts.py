@@ -1,0 +1,116 @@
+"""Drivers that die between any two events, or while they write one.
+
+A study that is carried on sees its results arrive in the order in which an undisturbed one would
+have seen them; then all that it decides is the same: what is suggested, what is stopped, who copies
+whom, how many seeds a race takes. Where workers come back in another order, asynchronous halving
+may stop others: there the same told results are what makes the same next decision.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from orchestrator.home import Home
+from orchestrator.records import State
+from tests.chaos.conftest import STUDIES
+from tests.chaos.simulated import Fuse, Killed, Simulation
+
+EVERY_STUDY = pytest.mark.parametrize("name", STUDIES)
+ANY_CRASHES = settings(
+    deadline=None,
+    max_examples=12,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@pytest.fixture
+def undisturbed(simulation_of: Callable[[str], Simulation], name: str) -> Simulation:
+    simulation = simulation_of(name)
+    simulation.run()
+    return simulation
+
+
+def assert_nothing_lost_nothing_twice(simulation: Simulation) -> None:
+    events = simulation.events
+    epochs = Counter((e["trial"], e["metrics"]["epoch"]) for e in events if e["event"] == "epoch")
+    ends = Counter(
+        e["trial"] for e in events if e["event"] == "ended" and State(e["state"]).is_final
+    )
+    assert set(epochs.values()) == {1}
+    assert ends == dict.fromkeys({e["plan"]["id"] for e in simulation.told("planned")}, 1)
+    assert set(simulation.disk.trained.values()) == {1}
+
+
+def cuts(events: bytes, share: float) -> Iterator[bytes]:
+    """All beginnings of the log: so many whole lines, and of the next one this share."""
+    lines = events.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        yield b"".join(lines[:number]) + line[: int(share * len(line))]
+
+
+@EVERY_STUDY
+@pytest.mark.parametrize("share", [0, 0.5], ids=["between_lines", "in_a_line"])
+def test_a_log_that_ends_anywhere_is_carried_on_to_the_same_decisions(
+    undisturbed: Simulation, tmp_path: Path, share: float
+) -> None:
+    wanted, events = undisturbed.decisions, undisturbed.folder.log.read_bytes()
+
+    for number, beginning in enumerate(cuts(events, share)):
+        again = undisturbed.at(Home(tmp_path / f"cut{number}"))
+        again.cut_to(beginning)
+        again.run()
+
+        assert again.decisions == wanted, f"after {number} events"
+        assert_nothing_lost_nothing_twice(again)
+
+
+crashes = st.lists(
+    st.tuples(
+        st.integers(0, 30),
+        st.sampled_from([Killed, KeyboardInterrupt]),
+        st.integers(0, 400),
+    ),
+    max_size=5,
+)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+@given(crashes=crashes)
+@ANY_CRASHES
+def test_crash_upon_crash_changes_no_decision(
+    undisturbed: Simulation, crashes: list[tuple[int, type[BaseException], int]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        again = undisturbed.at(Home(Path(folder)))
+        for steps, error, torn in crashes:
+            again.run_until(Fuse(steps, error))
+            again.tear(torn if error is Killed else 0)
+        again.run()
+
+        assert again.decisions == undisturbed.decisions
+        assert_nothing_lost_nothing_twice(again)
+
+
+@EVERY_STUDY
+@given(crashes=crashes, order=st.integers(1, 5))
+@ANY_CRASHES
+def test_in_whatever_order_workers_come_back_every_trial_ends_once(
+    undisturbed: Simulation, crashes: list[tuple[int, type[BaseException], int]], order: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        again = undisturbed.at(Home(Path(folder)))
+        for number, (steps, error, torn) in enumerate(crashes):
+            again.run_until(Fuse(steps, error), order=order + number)
+            again.tear(torn if error is Killed else 0)
+        again.run(order=order)
+
+        assert_nothing_lost_nothing_twice(again)
+        assert again.records
