@@ -136,7 +136,7 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
         ("ray", {"cluster/tuning", "cluster/nodes", "cluster/schedulers"}),
         ("optuna", {"search/sampling", "search/optuna_samplers", "pictures/search"}),
         ("cmaes", {"search/cma"}),
-        ("mlflow", {"tracking/runs", "tracking/registry"}),
+        ("mlflow", {"tracking/runs", "tracking/registry", "tracking/mending"}),
         ("jinja2", {"reports/page"}),
         ("plotly", {"pictures/search", "pictures/saved", "reports/page"}),
         ("sklearn", {"pictures/embeddings"}),
