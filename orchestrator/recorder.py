@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.files import TrialFiles
 from orchestrator.home import StudyFolder
-from orchestrator.pictures.confusion import draw_confusion
 from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
-from orchestrator.search.sampling import Proposals
 from orchestrator.spec import Objective
 from orchestrator.tracking.runs import Tracker
 from orchestrator.view import View
+
+if TYPE_CHECKING:
+    from orchestrator.search.sampling import Proposals
 
 _SECONDS_BETWEEN_SYNCS = 1.0
 _SECONDS_BETWEEN_TRIES = 30.0
@@ -73,6 +75,8 @@ class Recorder:
         files = TrialFiles(self.folder.trial(record.plan.id))
         is_undrawn = files.predictions.exists() and not files.confusion.exists()
         if record.state is State.COMPLETE and is_undrawn:
+            from orchestrator.pictures.confusion import draw_confusion
+
             draw_confusion(files)
         self.tracker.sync(record, files.artifacts)
 

@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orchestrator.ablation.cells import arms_of, study_variants
 from orchestrator.choice import choose_from
 from orchestrator.cluster.nodes import LOCAL, Cluster, cluster
-from orchestrator.cluster.tuning import Job, TrialSource, run_trials
 from orchestrator.engine.config import flattened
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import write_json
@@ -22,13 +22,16 @@ from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialRecord
 from orchestrator.reports.description import description
 from orchestrator.reports.study import StudyReport
-from orchestrator.search.sampling import Proposals
 from orchestrator.search.scheduler_spec import NoScheduler, Scheduler
 from orchestrator.spec import Study
 from orchestrator.stored import remember, stored_report, write_report
 from orchestrator.tracking.runs import MlflowTracker, StudySummary, StudyTags
 from orchestrator.tracking.saved_views import SavedView, links_to, saved_views
 from orchestrator.view import View
+
+if TYPE_CHECKING:
+    from orchestrator.cluster.tuning import Job, TrialSource
+    from orchestrator.search.sampling import Proposals
 
 NO_SCHEDULER = NoScheduler(name="none")
 
@@ -75,6 +78,8 @@ class Session:
         known = current_records(self.study, self.log)
         try:
             if source.num_left > 0:
+                from orchestrator.cluster.tuning import run_trials
+
                 with cluster(self.services.cluster, self.study.spec.resources), view:
                     run_trials(source, recorder, self._job(scheduler), known)
         except KeyboardInterrupt:
@@ -90,6 +95,8 @@ class Session:
                 self.log.reopen(record.plan.id)
 
     def _job(self, scheduler: Scheduler) -> Job:
+        from orchestrator.cluster.tuning import Job
+
         spec = self.study.spec
         return Job(
             objective=spec.objective,
