@@ -69,9 +69,10 @@ def trials_without_progress(records: Sequence[TrialRecord], objectives: Sequence
     count: they tell nothing of the space. What has been reached once stays reached: a search that
     had enough and is carried on has enough, though trials that ran on were better.
     """
+    useless = {State.FAILED, State.OUT_OF_MEMORY}
     kept: list[list[float]] = []
     since = longest = 0
-    ended = [r for r in records if r.state.is_final and r.state is not State.FAILED]
+    ended = [r for r in records if r.state.is_final and r.state not in useless]
     for record in sorted(ended, key=lambda record: record.ended or 0.0):
         values = values_of(record, objectives)
         since += 1

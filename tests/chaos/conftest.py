@@ -51,7 +51,8 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def simulation_of(
     tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Simulation]:
-    """The study of this name, in a home of its own."""
+    """The study of this name, in a home of its own; no machine loses its power here."""
+    monkeypatch.setattr("os.fsync", lambda _: None)
 
     def simulation_of(name: str) -> Simulation:
         about = {"study": name, "trial": "small", "objective": {"metric": "val/top1"}}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +18,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.tune.schedulers import TrialScheduler
 from rich.console import Console
 
+from orchestrator.causes import Cause
+from orchestrator.cluster.attempts import Attempts, Job, Listener, TrialSource
 from orchestrator.cluster.schedulers import scheduler_of
 from orchestrator.engine.files import TrialFiles, save_predictions
 from orchestrator.home import Home, StudyFolder
+from orchestrator.interruption import Stop
 from orchestrator.planning.trials import Planner, current_records
 from orchestrator.records import State, StudyLog, TrialPlan, TrialRecord
 from orchestrator.session import Services, Session
@@ -31,7 +33,7 @@ from orchestrator.spec import Study
 from orchestrator.study import _run_ablation, _run_search
 from orchestrator.tracking.runs import StudySummary
 from orchestrator.view import View
-from tests.orchestrator.finished_study import CLASSES, LABELS, NUM_CLIPS, RESULT, scores_with
+from tests.orchestrator.finished_study import LABELS, NUM_CLIPS, RESULT, scores_with
 
 
 class Killed(BaseException):
@@ -108,8 +110,11 @@ class Fuse:
 
     steps: int | None = None
     error: type[BaseException] = Killed
+    workers: Container[int] = ()
+    """Steps at which it is a worker that dies, with its node."""
     log: bytes = b""
     """The log at that moment: a dead driver clears nothing up."""
+    _num_steps: int = 0
 
     def burn(self, log: Path) -> None:
         if self.steps is None:
@@ -118,6 +123,10 @@ class Fuse:
             self.log = log.read_bytes()
             raise self.error
         self.steps -= 1
+
+    def kills_worker(self) -> bool:
+        self._num_steps += 1
+        return self._num_steps in self.workers
 
 
 @dataclass
@@ -131,16 +140,23 @@ class Executor:
     """Another order in which trials take turns."""
 
     def __call__(
-        self, source: Any, listener: Any, job: Any, known: Iterable[TrialRecord], **_: Any
+        self,
+        source: TrialSource,
+        listener: Listener,
+        job: Job,
+        known: list[TrialRecord],
+        stop: Stop,
     ) -> None:
         plans: dict[str, TrialPlan] = {}
-        self._scheduler = scheduler_of(job.scheduler, job.objective, plans, known)
-        self._listener, self._records = listener, listener.log.records
+        self._attempts = Attempts(source, listener, job, known, stop, lambda needed: needed)
+        self._scheduler = scheduler_of(job.scheduler, job.objective, plans, known, stop)
+        self._recorder = listener
         running: list[TrialPlan] = []
         while True:
-            while len(running) < self.workers and (plan := source.next()) is not None:
+            while len(running) < self.workers and (attempt := self._attempts.next()) is not None:
+                plan, _ = attempt
                 plans[plan.id] = plan
-                self._say("started", plan)
+                self._say(self._attempts.started, plan)
                 running.append(plan)
             if not running:
                 return
@@ -150,17 +166,24 @@ class Executor:
 
     def _turn(self, plan: TrialPlan) -> str:
         """A driver that died before it wrote down the end of a trial does that first."""
-        known = len(self._records[plan.id].epochs)
+        known = self._known(plan)
         if known == plan.config["epochs"]:
             return ""
         return hashlib.sha256(f"{plan.id} {known} {self.order}".encode()).hexdigest()
 
+    def _known(self, plan: TrialPlan) -> int:
+        """How many epochs the log has."""
+        return len(self._recorder.log.records[plan.id].epochs)
+
     def _step(self, plan: TrialPlan) -> bool:
-        """On to the first epoch that the log does not have; whether the trial is over then."""
-        known, num_epochs = len(self._records[plan.id].epochs), int(plan.config["epochs"])
-        for epoch in range(min(known + 1, num_epochs)):
+        """On to the first epoch that the log does not have; whether the attempt is over then."""
+        if self.fuse.kills_worker():
+            self._say(self._attempts.died, plan, Cause.LOST_NODE, "the node is gone", "node 1")
+            return True
+        num_epochs = int(plan.config["epochs"])
+        for epoch in range(min(self._known(plan) + 1, num_epochs)):
             if epoch == 1 and is_hopeless(plan):
-                self._say("ended", plan, State.DIVERGED, None, "not finite")
+                self._say(self._attempts.ended, plan, State.DIVERGED, None, "not finite")
                 return True
             self.disk.train(plan, epoch)
             if self._tell(plan, epoch):
@@ -175,20 +198,20 @@ class Executor:
         if is_last:
             self._scheduler.on_trial_complete(None, trial, result)
         else:
-            verdict = self._scheduler.on_trial_result(None, trial, result)
-        self._say("epoch", plan, metrics)
-        if not is_last and verdict == TrialScheduler.CONTINUE:
-            return False
-        best = {key: metrics[key] for key in ("epoch", "val/top1")}
-        whole = {**RESULT, "best": best, "per_class": dict.fromkeys(CLASSES, 80.0)}
-        state = State.COMPLETE if is_last else State.PRUNED
-        self._say("ended", plan, state, whole if is_last else None, None)
-        return True
+            self._scheduler.on_trial_result(None, trial, result)
+        is_pruned = self._scheduler.has_pruned(plan.id)
+        self._say(self._attempts.epoch, plan, metrics, is_pruned)
+        if is_last:
+            best = {key: metrics[key] for key in ("epoch", "val/top1")}
+            self._say(self._attempts.ended, plan, State.COMPLETE, {**RESULT, "best": best})
+        elif is_pruned:
+            self._say(self._attempts.ended, plan, State.PRUNED)
+        return is_last or is_pruned
 
-    def _say(self, what: str, plan: TrialPlan, *content: Any) -> None:
+    def _say(self, tell: Callable[..., None], *content: Any) -> None:
         self.fuse.burn(self.disk.folder.log)
-        getattr(self._listener, what)(plan, *content)
-        self._listener.tick()
+        tell(*content)
+        self._recorder.tick()
 
 
 @dataclass
@@ -214,7 +237,7 @@ class Simulation:
     def run(self, fuse: Fuse | None = None, order: int = 0, tracker: Any = None) -> None:
         """Run or carry on; a driver that is killed leaves the log as it was at that moment."""
         executor = Executor(self.disk, fuse or Fuse(), order=order)
-        self.patch.setattr("orchestrator.session.run_trials", executor)
+        self.patch.setattr("orchestrator.cluster.tuning.run_trials", executor)
         self.patch.setattr("orchestrator.session.cluster", lambda *_, **__: nullcontext())
         services = Services(self.home, "", View(Console(quiet=True), self.study.spec.objective))
         self.folder.root.mkdir(parents=True, exist_ok=True)
