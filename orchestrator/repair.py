@@ -25,7 +25,7 @@ class LogRepair:
 
     @property
     def told(self) -> str:
-        return f"{self.num_dropped} lines left out, kept in {self.kept}" if self.kept else "whole"
+        return f"{self.num_dropped} lines left out" if self.kept else "whole"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class Repair:
             ("list of runs", self.folder.runs.name, "written"),
             ("report", f"{self.folder.report.name}, {self.folder.page.name}", "written"),
         )
-        return Table("Repair", ("what", "found", "done"), rows)
+        notes = (f"The log as it was: {self.on_log.kept}",) if self.on_log.kept else ()
+        return Table("Repair", ("what", "found", "done"), rows, notes)
 
 
 class _NoTrials:

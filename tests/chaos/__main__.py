@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from tests.chaos.mayhem import Figures, mayhem_at
+from tests.chaos.mayhem import Figures, bench_at, mayhem_on, run_undisturbed
 
 KINDS = ("driver", "worker", "raylet", "head", "mlflow")
 FAULTS_A_STUDY = 6
@@ -23,15 +23,16 @@ def main() -> int:
     asked = _arguments()
     draw, total = Random(asked.seed), Figures()
     end = time.monotonic() + 60 * asked.minutes
-    with tempfile.TemporaryDirectory() as root, mayhem_at(Path(root)) as mayhem:
-        mayhem.undisturbed("undisturbed")
-        number = 0
-        while time.monotonic() < end:
-            study, kinds = f"round{number}", draw.choices(KINDS, k=FAULTS_A_STUDY)
-            figures = mayhem.run(study, kinds, draw)
-            total += mayhem.compare(figures, study, "undisturbed")
-            print(f"study {number}: {', '.join(kinds)}", total, sep="\n", flush=True)
-            number += 1
+    with tempfile.TemporaryDirectory() as root:
+        bench = bench_at(Path(root))
+        run_undisturbed(bench, "undisturbed")
+        with mayhem_on(bench) as mayhem:
+            while time.monotonic() < end:
+                kinds = draw.choices(KINDS, k=FAULTS_A_STUDY)
+                study = f"under_{'_'.join(kinds)}"
+                figures = mayhem.run(study, kinds, draw)
+                total += mayhem.compare(figures, study, "undisturbed")
+                print(study, total, sep="\n", flush=True)
     return int(bool(total.duplicates or total.losses))
 
 

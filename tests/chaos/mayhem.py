@@ -69,6 +69,12 @@ def bench_at(root: Path) -> Bench:
     return bench
 
 
+def run_undisturbed(bench: Bench, study: str) -> None:
+    """On a Ray and an MLflow of its own."""
+    file, uri = bench.write_study(study=study), f"sqlite:///{bench.root / 'undisturbed.db'}"
+    bench.skeltune("run", file, "--tracking-uri", uri, "--num-cpus", 2)
+
+
 @dataclass
 class Mayhem:
     """One study after another on the same machines."""
@@ -95,11 +101,6 @@ class Mayhem:
                     figures.faults[left.pop(0)] += 1
                     pause = self.bench.count("epoch", study) + draw.randint(*EPOCHS_BETWEEN_FAULTS)
             time.sleep(0.2)
-
-    def undisturbed(self, study: str) -> None:
-        file = self.bench.write_study(study=study)
-        uri = f"sqlite:///{self.bench.root / 'undisturbed.db'}"
-        self.bench.skeltune("run", file, "--tracking-uri", uri, "--num-cpus", 2)
 
     def _driver(self, file: Path) -> Any:
         options = ["--address", self.nodes.address, "--tracking-uri", self.tracking.uri]
@@ -183,9 +184,9 @@ def _figures(record: TrialRecord) -> str:
 
 
 @contextmanager
-def mayhem_at(root: Path) -> Iterator[Mayhem]:
+def mayhem_on(bench: Bench) -> Iterator[Mayhem]:
     """Machines that end with the block."""
-    bench, tracking, nodes = bench_at(root), Tracking(root), Nodes(root)
+    tracking, nodes = Tracking(bench.root), Nodes(bench.root)
     before = {key: os.environ.get(key) for key in nodes.environment}
     os.environ.update(nodes.environment)
     try:

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.chaos.mayhem import mayhem_at
+from tests.chaos.mayhem import bench_at, mayhem_on, run_undisturbed
 
 pytestmark = pytest.mark.slow
 
@@ -16,12 +16,13 @@ def test_a_study_whose_drivers_workers_nodes_and_servers_are_killed_loses_nothin
     tmp_path: Path,
 ) -> None:
     kinds = ["worker", "driver", "mlflow", "raylet", "head"]
-    with mayhem_at(tmp_path) as mayhem:
-        mayhem.undisturbed("undisturbed")
+    bench = bench_at(tmp_path)
+    run_undisturbed(bench, "undisturbed")
 
+    with mayhem_on(bench) as mayhem:
         figures = mayhem.run("disturbed", kinds, Random(1))
-
         mayhem.compare(figures, "disturbed", "undisturbed")
-        print(figures)
+
+    print(figures)
     assert figures.faults == dict.fromkeys(kinds, 1)
     assert (figures.trials, figures.duplicates, figures.losses) == (4, [], [])
