@@ -32,7 +32,6 @@ from orchestrator.tracking.saved_views import SavedView, links_to, saved_views
 from orchestrator.view import View
 
 if TYPE_CHECKING:
-    from orchestrator.cluster.tuning import Job, TrialSource
     from orchestrator.search.sampling import Proposals
 
 NO_SCHEDULER = NoScheduler(name="none")
@@ -101,8 +100,6 @@ class Session:
                 self.log.reopen(record.plan.id)
 
     def _job(self, scheduler: Scheduler) -> Job:
-        from orchestrator.cluster.tuning import Job
-
         spec = self.study.spec
         return Job(
             objective=spec.objective,

@@ -28,8 +28,13 @@ def search(trials: int = 10, sampler: Any = TPE, scheduler: Any = None, **more: 
     return {"search": content | ({"scheduler": scheduler} if scheduler else {})}
 
 
+SMALL_EPOCHS = 2
 STUDIES: dict[str, dict[str, Any]] = {
     "ablation": {"ablation": {"components": COMPONENTS, "design": "factorial", "seeds": 2}},
+    "small": {
+        "ablation": {"variants": {"plain": {"loss.embedding": None}}, "seeds": 1},
+        "overrides": {"epochs": SMALL_EPOCHS},
+    },
     "race": {"ablation": {"components": COMPONENTS, "seeds": {"min": 3, "max": 5}}},
     "tpe_asha": search(scheduler=ASHA),
     "tpe_hyperband": search(scheduler=HYPERBAND),

@@ -28,7 +28,7 @@ from orchestrator.home import Home, StudyFolder
 from orchestrator.interruption import Stop
 from orchestrator.planning.trials import Planner, current_records
 from orchestrator.records import State, StudyLog, TrialPlan, TrialRecord
-from orchestrator.session import Services, Session
+from orchestrator.session import Services, Session, open_session
 from orchestrator.spec import Study
 from orchestrator.study import _run_ablation, _run_search
 from orchestrator.tracking.runs import StudySummary
@@ -234,18 +234,29 @@ class Simulation:
     def folder(self) -> StudyFolder:
         return self.home.study(self.study.spec.study)
 
-    def run(self, fuse: Fuse | None = None, order: int = 0, tracker: Any = None) -> None:
+    def run(self, fuse: Fuse | None = None, order: int = 0) -> None:
         """Run or carry on; a driver that is killed leaves the log as it was at that moment."""
-        executor = Executor(self.disk, fuse or Fuse(), order=order)
-        self.patch.setattr("orchestrator.cluster.tuning.run_trials", executor)
-        self.patch.setattr("orchestrator.session.cluster", lambda *_, **__: nullcontext())
-        services = Services(self.home, "", View(Console(quiet=True), self.study.spec.objective))
+        services = self._services(Executor(self.disk, fuse or Fuse(), order=order))
         self.folder.root.mkdir(parents=True, exist_ok=True)
         with closing(StudyLog(self.folder.log).open()) as log:
-            log.use_data(self.planner.digests)
-            session = Session(self.study, services, self.folder, log, tracker or Silent())
-            is_search = self.study.spec.search is not None
-            (_run_search if is_search else _run_ablation)(session, self.planner)
+            self._run(Session(self.study, services, self.folder, log, Silent()))
+
+    def run_tracked(self) -> None:
+        """With MLflow in the home, as a whole study is run, but for the report."""
+        self.patch.setattr("orchestrator.session.write_report", lambda *_: ())
+        with open_session(self.study, self._services(Executor(self.disk))) as session:
+            self._run(session)
+
+    def _services(self, executor: Executor) -> Services:
+        self.patch.setattr("orchestrator.cluster.tuning.run_trials", executor)
+        self.patch.setattr("orchestrator.session.cluster", lambda *_, **__: nullcontext())
+        view = View(Console(quiet=True), self.study.spec.objective)
+        return Services(self.home, self.home.embedded_uri, view)
+
+    def _run(self, session: Session) -> None:
+        session.log.use_data(self.planner.digests)
+        is_search = self.study.spec.search is not None
+        (_run_search if is_search else _run_ablation)(session, self.planner)
 
     def run_until(self, fuse: Fuse, order: int = 0) -> None:
         """A driver that dies, or is told to stop, where the fuse says."""

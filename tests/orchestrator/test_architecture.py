@@ -135,7 +135,10 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
     [
         (
             "ray",
-            {f"cluster/{name}" for name in ("deaths", "nodes", "schedulers", "tuning", "worker")},
+            {
+                f"cluster/{n}"
+                for n in ("deaths", "nodes", "probing", "schedulers", "tuning", "worker")
+            },
         ),
         ("optuna", {"search/sampling", "search/optuna_samplers", "pictures/search"}),
         ("cmaes", {"search/cma"}),
@@ -162,7 +165,12 @@ def test_matplotlib_is_known_to_the_pictures_alone():
 @pytest.mark.parametrize(
     ("module", "allowed"),
     [
-        ("records", {"engine"}),
+        ("causes", {"engine"}),
+        ("records", {"causes", "engine"}),
+        ("failures", {"records"}),
+        ("interruption", set()),
+        ("cluster.demand", {"causes", "spec"}),
+        ("cluster.limits", {"causes", "spec"}),
         ("objective", {"engine", "records"}),
         ("spec", {"ablation.spec", "engine", "objective", "search.spec"}),
         ("ablation.spec", {"engine", "search.space"}),
