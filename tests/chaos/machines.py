@@ -100,7 +100,7 @@ class Nodes:
 
     def kill_worker(self, draw: Random) -> bool:
         """One that trains; whether there was one."""
-        training = [pid for node in self.nodes for pid in node.of("ray::EngineTrainable")]
+        training = [pid for node in self.nodes for pid in node.of("Trainable.")]
         kill(*draw.sample(training, min(1, len(training))))
         return bool(training)
 
@@ -119,9 +119,15 @@ class Nodes:
             node.kill()
 
     def _worker_node(self) -> Server:
-        node = self._node(f"--address={self.address}", "--num-cpus=1")
-        time.sleep(2)  # two nodes that start at once may time out
-        return node
+        """One that has joined: a node that starts on a busy machine may give up."""
+        limit = time.monotonic() + 180
+        while True:
+            node = self._node(f"--address={self.address}", "--num-cpus=1")
+            while node.process.poll() is None and not node.of("raylet/raylet"):
+                time.sleep(0.2)
+            if node.process.poll() is None:
+                return node
+            assert time.monotonic() < limit, "no node can be started"
 
     def _node(self, *options: str) -> Server:
         ray = str(Path(sys.executable).with_name("ray"))
