@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.commands.cluster import cluster_app
 from orchestrator.commands.data import data_app
 from orchestrator.commands.fuse import fuse
 from orchestrator.commands.models import models_app, weights_app
 from orchestrator.commands.pictures import picture
 from orchestrator.commands.report import StudyName, report, study_name
+from orchestrator.commands.submit import submit
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,12 +33,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Ablation studies and hyper-parameter searches for skeleton-based action recognition.",
 )
+app.add_typer(cluster_app, name="cluster")
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
 app.command()(fuse)
 app.command()(picture)
 app.command()(report)
+app.command()(submit)
 
 StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
 Address = Annotated[

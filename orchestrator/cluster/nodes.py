@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import shutil
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 import ray
 
@@ -19,6 +22,9 @@ from orchestrator.spec import Resources
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("orchestrator", "models", "losses", "data")
+NOT_SHIPPED = ("__pycache__", ".*")
+LOOPBACK = "127.0.0.1"
+_SECONDS_BETWEEN_LOOKS = 1.0
 _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_AIR_NEW_OUTPUT": "0",  # our own view tells how it goes
@@ -56,31 +62,54 @@ def cluster(where: Cluster, needed: Resources) -> Iterator[None]:
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
-    options: dict[str, Any] = {"address": where.address or "local"}
+    with _connection(where), sigterm_as_ctrl_c():
+        require_room(needed)
+        yield
+
+
+@contextmanager
+def connected(address: str) -> Iterator[None]:
+    """A connection without our code, to look at a cluster; raises `ClusterError`."""
+    with _initialised({"address": address}):
+        yield
+
+
+@contextmanager
+def _connection(where: Cluster) -> Iterator[None]:
     if where.address is None:
-        options |= {"num_cpus": where.num_cpus, "include_dashboard": False}
-    else:
-        options["runtime_env"] = runtime_env()
+        own: Raw = {"address": "local", "num_cpus": where.num_cpus, "include_dashboard": False}
+        with _initialised(own | {"_node_ip_address": LOOPBACK}):
+            yield
+        return
+    with shipped_code() as code:
+        given = {} if is_ray_job() else {"runtime_env": {"working_dir": str(code)}}
+        with _initialised({"address": where.address} | given):
+            yield
+
+
+@contextmanager
+def _initialised(options: Raw) -> Iterator[None]:
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     try:
         ray.init(log_to_driver=False, logging_level=logging.WARNING, **options)
     except (ConnectionError, RuntimeError, TimeoutError) as error:
         raise ClusterError(f"Ray at {options['address']} cannot be used: {error}") from None
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     try:
-        with sigterm_as_ctrl_c():
-            require_room(needed)
-            yield
+        yield
     finally:
         ray.shutdown()
 
 
+def is_ray_job() -> bool:
+    """Whether this is the driver of a Ray job, whose code has been shipped with it."""
+    return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
+
+
 def require_room(needed: Resources) -> None:
     """Raise `NoResourcesError` unless some living node could hold one trial."""
-    nodes: list[Raw] = ray.nodes()  # type: ignore[no-untyped-call]
-    offers = [node["Resources"] for node in nodes if node["Alive"]]
-    wanted = {"CPU": needed.cpu, "GPU": needed.gpu}
-    if any(all(offer.get(k, 0) >= v for k, v in wanted.items()) for offer in offers):
+    offers = [node["Resources"] for node in living_nodes()]
+    if has_room(offers, needed):
         return
     found = "; ".join(f"{o.get('CPU', 0):g} CPU, {o.get('GPU', 0):g} GPU" for o in offers)
     raise NoResourcesError(
@@ -89,8 +118,58 @@ def require_room(needed: Resources) -> None:
     )
 
 
-def runtime_env() -> Raw:
-    """Our packages for workers on other machines; everything else beside them stays here."""
-    others = [p.name for p in PACKAGE_ROOT.iterdir() if p.name not in SHIPPED]
-    excludes = [f"/{name}" for name in others] + ["**/__pycache__"]
-    return {"working_dir": str(PACKAGE_ROOT), "excludes": excludes}
+def has_room(offers: list[Raw], needed: Resources) -> bool:
+    """Whether a node that offers one of these could hold a trial."""
+    wanted = {"CPU": needed.cpu, "GPU": needed.gpu}
+    return any(all(offer.get(k, 0) >= v for k, v in wanted.items()) for offer in offers)
+
+
+def living_nodes() -> list[Raw]:
+    nodes: list[Raw] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node for node in nodes if node["Alive"]]
+
+
+def wait_for_nodes(address: str, count: int, needed: Resources, patience: float) -> list[Raw]:
+    """The nodes, once `count` have joined and one could hold a trial; `ClusterError` if not."""
+    limit = time.monotonic() + patience
+    while True:
+        try:
+            with connected(address):
+                return _joined(count, needed, limit)
+        except ClusterError:
+            if time.monotonic() > limit:
+                raise
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _joined(count: int, needed: Resources, limit: float) -> list[Raw]:
+    while True:
+        nodes = living_nodes()
+        if len(nodes) >= count and has_room([node["Resources"] for node in nodes], needed):
+            return nodes
+        if time.monotonic() > limit:
+            asked = f"{count} with one of {needed.cpu:g} CPU and {needed.gpu:g} GPU"
+            raise ClusterError(f"{len(nodes)} nodes have joined, waited for {asked}")
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+@contextmanager
+def shipped_code(further: Mapping[str, Path] = MappingProxyType({})) -> Iterator[Path]:
+    """A folder with our packages, and `further` files by their names in it, to be sent to nodes.
+
+    A copy: of a checkout Ray would leave out what `.gitignore` says, our package `data` included
+    where that names a folder of data, and take along what lies beside the packages.
+    """
+    with TemporaryDirectory(prefix="skeltune-code-") as name:
+        folder, left_out = Path(name), shutil.ignore_patterns(*NOT_SHIPPED)
+        for package in SHIPPED:
+            shutil.copytree(PACKAGE_ROOT / package, folder / package, ignore=left_out)
+        for place, file in further.items():
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / place)
+        yield folder
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
