@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +22,7 @@ def submit(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="follow its log")] = True,
 ) -> None:
-    """Run a study as a Ray job on a cluster's head; again: carry on, or follow the one that runs."""
+    """Run a study as a Ray job on a cluster's head; again: carry on, or follow what runs."""
     from orchestrator.home import Home
     from orchestrator.launching.submission import submit as submit_study
     from orchestrator.planning.digest import plan_digest
@@ -33,8 +32,6 @@ def submit(
     study = load_study(study_file)
     digest = plan_digest(study, Planner(study, Home.find().data, may_stand_in=True))
     given = {"SKELTUNE_STORAGE": storage, "MLFLOW_TRACKING_URI": tracking_uri}
-    if home := os.environ.get("SKELTUNE_HOME"):
-        given["SKELTUNE_HOME"] = home
     variables = {name: value for name, value in given.items() if value}
     job = submit_study(study, digest, address, variables, _tell)
     _tell(f"{job.id} {'runs already' if job.was_running else 'is submitted'}\n")

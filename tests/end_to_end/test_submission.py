@@ -35,7 +35,8 @@ def job_server(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     command += [f"--port={gcs_port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={port}"]
     command += ["--num-cpus=1", "--include-dashboard=true", f"--temp-dir={scratch}"]
     command += ["--dashboard-agent-listen-port=0", "--disable-usage-stats"]
-    with running(command, SKELTUNE_HOME=str(bench.home)):
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    with running(command, SKELTUNE_HOME=str(bench.home), PATH=programs):
         wait_until_open(port)
         yield f"http://127.0.0.1:{port}"
 
