@@ -15,7 +15,7 @@ from orchestrator.interruption import sigterm_as_ctrl_c
 from orchestrator.planning.trials import plan_of
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
-from orchestrator.session import Services, git_tags, locked
+from orchestrator.session import Services, git_tags
 from orchestrator.spec import SINGLE_TRIALS, Objective
 from orchestrator.tracking.runs import MlflowTracker, StudySummary, StudyTags
 
@@ -27,7 +27,7 @@ def train_single(
     store = ensure_store(config.data.name, services.home.data)
     plan = plan_of(config, store, name, Role.SINGLE)
     folder = services.home.single(plan.id)
-    with locked(folder), closing(StudyLog(folder.log).open()) as log:
+    with folder.locked(), closing(StudyLog(folder.journal()).open()) as log:
         about = StudyTags(SINGLE_TRIALS, {}, {"study": SINGLE_TRIALS, **git_tags()})
         tracker = MlflowTracker(services.tracking_uri, services.home.artifacts, about)
         objective = Objective(metric=config.metric, mode=config.mode)

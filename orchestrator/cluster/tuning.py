@@ -9,8 +9,8 @@ from __future__ import annotations
 import shutil
 import time
 import traceback
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,10 +23,12 @@ from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.errors import DivergedError
 from orchestrator.engine.files import TrialFiles
+from orchestrator.engine.state import EpochMetrics
 from orchestrator.engine.trial import load_result, train_epochs
 from orchestrator.records import State, TrialPlan, TrialRecord
 from orchestrator.search.scheduler_spec import Scheduler
 from orchestrator.spec import Objective, Resources
+from orchestrator.storage.worker import Kept, TrialFolder
 
 _OUTCOME = "outcome"
 
@@ -72,9 +74,8 @@ class Job:
     scheduler: Scheduler
     retries: int
     max_concurrent: int | None
-    trials: Path
+    kept: Kept
     scratch: Path
-    data_root: Path
     device: str
 
 
@@ -82,18 +83,21 @@ class EngineTrainable(tune.Trainable):
     """One epoch a step; errors come back as a result, so that the warm worker survives them."""
 
     def setup(self, config: Raw) -> None:
-        self.reset_config(config)
+        self._start(config)
 
     def reset_config(self, new_config: Raw) -> bool:
-        self._config = TrialConfig.model_validate(new_config["config"])
-        self._out = Path(new_config["out"])
-        self._epochs = train_epochs(
-            self._config,
-            self._out,
-            data_root=Path(new_config["data_root"]),
-            device=new_config["device"],
-        )
+        self._folder.leave()
+        self._start(new_config)
         return True
+
+    def cleanup(self) -> None:
+        self._folder.leave()
+
+    def _start(self, new: Raw) -> None:
+        kept, digest = Kept(**new["kept"]), new["data_digest"]
+        self._config = TrialConfig.model_validate(new["config"])
+        self._folder = kept.folder(new["trial"])
+        self._epochs = _kept_epochs(self._config, self._folder, kept, digest, new["device"])
 
     def step(self) -> dict[str, Any]:
         try:
@@ -104,9 +108,21 @@ class EngineTrainable(tune.Trainable):
             return {"done": True, _OUTCOME: State.FAILED.value, "error": traceback.format_exc()}
         if int(metrics["epoch"]) < self._config.epochs - 1:
             return {"metrics": metrics, _OUTCOME: State.RUNNING.value, **metrics}
-        result = load_result(TrialFiles(self._out))
+        result = load_result(TrialFiles(self._folder.root))
         outcome = {"done": True, _OUTCOME: State.COMPLETE.value, "result": result}
         return {"metrics": metrics, **outcome, **metrics}
+
+
+def _kept_epochs(
+    config: TrialConfig, folder: TrialFolder, kept: Kept, data_digest: str, device: str
+) -> Iterator[EpochMetrics]:
+    """Each is where the study is kept before it is told."""
+    folder.fetch()
+    data_root = kept.data(config.data.name, data_digest)
+    config = kept.with_weights(config)
+    for metrics in train_epochs(config, folder.root, data_root=data_root, device=device):
+        folder.push()
+        yield metrics
 
 
 class _PlannedTrials(Searcher):
@@ -131,8 +147,9 @@ class _PlannedTrials(Searcher):
         job = self._job
         return {
             "config": plan.config,
-            "out": str(job.trials / plan.id),
-            "data_root": str(job.data_root),
+            "trial": plan.id,
+            "data_digest": plan.data_digest,
+            "kept": asdict(job.kept),
             "device": job.device,
         }
 
