@@ -13,6 +13,7 @@ import typer
 
 from orchestrator.commands.cluster import cluster_app
 from orchestrator.commands.data import data_app
+from orchestrator.commands.doctor import doctor
 from orchestrator.commands.fuse import fuse
 from orchestrator.commands.models import models_app, weights_app
 from orchestrator.commands.options import Storage
@@ -38,6 +39,7 @@ app.add_typer(cluster_app, name="cluster")
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
+app.command()(doctor)
 app.command()(fuse)
 app.command()(picture)
 app.command()(report)

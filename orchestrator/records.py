@@ -108,7 +108,7 @@ class StudyLog:
         """Name to digest of the data sets in use."""
         for where, event in _placed_events(self.journal):
             try:
-                self._apply(event)
+                self.apply(event)
             except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(f"{where}: not a trial event ({error!r})") from None
 
@@ -169,9 +169,9 @@ class StudyLog:
         event = {"event": kind, "trial": trial, "time": time.time(), **content}
         line = json.dumps(event, allow_nan=False).encode() + b"\n"
         self.journal.append(line, at_once=kind not in _MAY_WAIT)
-        self._apply(event)
+        self.apply(event)
 
-    def _apply(self, event: dict[str, Any]) -> None:
+    def apply(self, event: dict[str, Any]) -> None:
         if event["event"] == "planned":
             plan = TrialPlan(**{**event["plan"], "role": Role(event["plan"]["role"])})
             self.records.setdefault(plan.id, TrialRecord(plan)).plan = plan

@@ -46,9 +46,7 @@ def package_findings() -> list[Finding]:
     )
     others = _other_versions()
     shown = ", ".join(others[:6]) + (f" and {len(others) - 6} more" if len(others) > 6 else "")
-    tested = Finding.judged(
-        "versions", shown or "as tested", remedy, fine=not others, usable=True
-    )
+    tested = Finding.judged("versions", shown or "as tested", remedy, fine=not others, usable=True)
     return [whole, tested]
 
 

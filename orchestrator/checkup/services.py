@@ -13,6 +13,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from data import DATASETS
 from data.store import StoreDamagedError, StoreMissingError, open_store
 from orchestrator.checkup.findings import Finding, Verdict, clock_finding
 from orchestrator.cluster.nodes import ClusterError, has_room
@@ -46,7 +47,9 @@ def _stale(address: str) -> Finding:
 def _node(node: SurveyedNode) -> list[Finding]:
     what, ours = f"node {node.host}", platform.python_version()
     found = f"{node.cpus:g} CPU, {node.gpus:g} GPU, Python {node.python}, torch {node.torch}"
-    same = Finding.judged(what, found, f"the same Python, {ours}, everywhere", fine=node.python == ours)
+    same = Finding.judged(
+        what, found, f"the same Python, {ours}, everywhere", fine=node.python == ours
+    )
     return [same, clock_finding(f"clock of {node.host}", node.clock_ahead)]
 
 
@@ -110,6 +113,8 @@ def data_findings(study: Study, log: StudyLog, root: Path) -> list[Finding]:
     """Whether the study's data set is prepared, and is what the study has used so far."""
     name = study.baseline.data.name
     what, remedy = f"data {name}", f"skeltune data prepare {name} --raw DIR"
+    if name in DATASETS and not DATASETS[name].needs_raw:
+        return [Finding(what, Verdict.FINE, "is generated when it is needed")]
     try:
         digest = open_store(name, root).digest
     except (StoreMissingError, StoreDamagedError) as error:

@@ -44,7 +44,7 @@ def doctor(
     study = load_study(study_file) if study_file else None
     findings = [*machine_findings(home.root), *listening_findings(), *storage_findings(home)]
     findings += tracking_findings(home.tracking_uri(tracking_uri))
-    findings += ray_findings(address, study and study.spec.resources)
+    findings += ray_findings(address, study.spec.resources if study else None)
     if study is not None:
         log = StudyLog(home.study(study.spec.study).journal())
         findings += data_findings(study, log, home.data)

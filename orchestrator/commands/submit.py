@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.commands.options import Storage
+
 EXIT_FAILED = 1
 
 
 def submit(
     study_file: Annotated[Path, typer.Argument(help="a study file (YAML)")],
     address: Annotated[str, typer.Option(help="http://HEAD:8265, Ray's job server")],
-    storage: Annotated[
-        str | None, typer.Option(envvar="SKELTUNE_STORAGE", help="where the study goes (URI)")
-    ] = None,
+    storage: Storage = None,
     tracking_uri: Annotated[
         str | None, typer.Option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", help="MLflow")
     ] = None,
