@@ -19,6 +19,7 @@ from orchestrator.commands.models import models_app, weights_app
 from orchestrator.commands.options import Storage
 from orchestrator.commands.pictures import picture
 from orchestrator.commands.report import StudyName, report, study_name
+from orchestrator.commands.status import status
 from orchestrator.commands.submit import submit
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ app.command()(doctor)
 app.command()(fuse)
 app.command()(picture)
 app.command()(report)
+app.command()(status)
 app.command()(submit)
 
 StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
@@ -143,18 +145,6 @@ def run(
     _print_next(console, study.spec.study)
     if any(record.state in {State.FAILED, State.DIVERGED} for record in outcome.records):
         raise typer.Exit(EXIT_FAILED)
-
-
-@app.command()
-def status(
-    study: Annotated[str | None, typer.Argument(help="name or file")] = None,
-    storage: Storage = None,
-) -> None:
-    """How far studies are."""
-    from orchestrator.status import status_table
-    from orchestrator.view import show_table
-
-    show_table(_console(), status_table(_home(storage), study_name(study) if study else None))
 
 
 @app.command()

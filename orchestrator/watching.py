@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from orchestrator.engine.documents import Raw
-from orchestrator.failures import failure_lines
 from orchestrator.home import Home
 from orchestrator.planning.trials import current_records
 from orchestrator.records import State, StudyLog, TrialRecord
@@ -26,7 +25,8 @@ class Progress:
     study: str
     total: int
     states: dict[str, int]
-    failures: list[str]
+    failures: dict[str, int]
+    """By cause, the most frequent first."""
     trials_per_hour: float
     epochs_per_hour: float
     seconds_left: float | None
@@ -35,6 +35,14 @@ class Progress:
     running: dict[str, str]
     """Name of each trial that runs, and its epochs."""
     last_event: float | None
+
+    @property
+    def num_done(self) -> int:
+        return sum(count for state, count in self.states.items() if State(state).is_final)
+
+    @property
+    def is_over(self) -> bool:
+        return self.num_done == self.total
 
     def plain(self) -> Raw:
         return asdict(self)
@@ -51,6 +59,7 @@ class WatchedStudy:
         self._first: float | None = None
         self._last: float | None = None
         self._places: dict[str, tuple[str, float]] = {}
+        self._causes: dict[str, str] = {}
         self._current: list[TrialRecord] = []
         self._num_seen = 0
 
@@ -69,7 +78,7 @@ class WatchedStudy:
             study=self._study.spec.study,
             total=total,
             states={state.value: states[state.value] for state in State if states[state.value]},
-            failures=failure_lines(records),
+            failures=self._failures(records),
             trials_per_hour=trials,
             epochs_per_hour=epochs,
             seconds_left=num_left / trials * 3600 if running and trials else None,
@@ -84,7 +93,9 @@ class WatchedStudy:
         self._first = self._last if self._first is None else self._first
         if event["event"] == "epoch":
             self._epochs.append(event["time"])
-        if "node" in event and event["event"] == "started":
+        if event["event"] == "ended":
+            self._causes[event["trial"]] = event.get("cause") or event["state"]
+        if event["event"] == "started" and "node" in event:
             gpus = event.get("gpus", self._study.spec.resources.gpu)
             self._places[event["trial"]] = (event["node"], gpus)
 
@@ -101,12 +112,19 @@ class WatchedStudy:
 
     def _rates(self, records: list[TrialRecord], now: float) -> tuple[float, float]:
         """Trials and epochs an hour, over the last hour or as long as there is a log."""
-        begin = max(now - _WINDOW_SECONDS, self._first or now)
+        begin = max(now - _WINDOW_SECONDS, now if self._first is None else self._first)
         while self._epochs and self._epochs[0] < begin:
             self._epochs.popleft()
         ended = sum(r.state.is_final and (r.ended or 0) >= begin for r in records)
         hours = max(now - begin, 1.0) / 3600
         return ended / hours, len(self._epochs) / hours
+
+    def _failures(self, records: list[TrialRecord]) -> dict[str, int]:
+        """Of trials that ended without a result, unless the scheduler ended them."""
+        good = {State.COMPLETE, State.PRUNED}
+        ended = [record for record in records if record.state.is_final]
+        failed = [record for record in ended if record.state not in good]
+        return dict(Counter(self._causes[record.plan.id] for record in failed).most_common())
 
     def _gpus_in_use(self, running: list[TrialRecord]) -> dict[str, float]:
         used: dict[str, float] = {}
@@ -119,15 +137,17 @@ class WatchedStudy:
 
 def progress_lines(progress: Progress, now: float) -> list[str]:
     """For the terminal."""
-    done = sum(n for state, n in progress.states.items() if State(state).is_final)
     counts = ", ".join(f"{count} {state}" for state, count in progress.states.items())
     left = progress.seconds_left
     lines = [
-        f"{progress.study}: {done} of {progress.total} trials done",
+        f"{progress.study}: {progress.num_done} of {progress.total} trials done",
         f"  {counts}",
         f"  {progress.trials_per_hour:.1f} trials and {progress.epochs_per_hour:.0f} epochs an hour"
         + (f", about {left / 3600:.1f} h left" if left is not None else ""),
-        *(f"  {line}" for line in progress.failures),
+        *(
+            f"  {count} ended by {cause.replace('_', ' ')}"
+            for cause, count in progress.failures.items()
+        ),
         *(f"  {node}: {gpus:g} GPU in use" for node, gpus in progress.gpus_in_use.items()),
         *(f"  runs {name}: {epochs} epochs" for name, epochs in progress.running.items()),
     ]
