@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ray.exceptions import AuthenticationError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
 from orchestrator.cluster.nodes import shipped_code, size_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.documents import Raw
 
 _PATIENCE_SECONDS = 600
+_HINT = "its head needs ray[default], and RAY_AUTH_TOKEN_PATH must name its token"
 Tell = Callable[[str], None]
 
 
@@ -56,15 +58,17 @@ def submit(
     require_no_secret({"storage": variables.get("SKELTUNE_STORAGE", "")})
     require_no_secret({"tracking_uri": variables.get("MLFLOW_TRACKING_URI", "")})
     _require_self_contained(study)
-    client = _client(address)
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
     name = f"skeltune-{study.spec.study}-{digest}"
     try:
-        if _is_running(client, name):
-            return Submission(client, name, was_running=True)
-        _start(client, name, study, variables, tell)
-    except RuntimeError as error:
-        raise SubmissionError(f"the job server at {address} refuses: {error}") from None
-    return Submission(client, name, was_running=False)
+        client = JobSubmissionClient(address)
+        was_running = _is_running(client, name)
+        if not was_running:
+            _start(client, name, study, variables, tell)
+    except (ConnectionError, RuntimeError, AuthenticationError) as error:
+        told = str(error).strip().partition("\n")[0]
+        raise SubmissionError(f"Ray's job server at {address}: {told} ({_HINT})") from None
+    return Submission(client, name, was_running)
 
 
 def _start(
@@ -107,16 +111,6 @@ def _require_self_contained(study: Study) -> None:
     if Path(study.spec.trial).is_absolute() or ".." in Path(study.spec.trial).parts:
         message = "must lie beside the study to be shipped with it, or in ../trials by its name"
         raise SpecError(study.source, [Problem("trial", study.spec.trial, message)])
-
-
-def _client(address: str) -> JobSubmissionClient:
-    """With the token that Ray finds in this process's environment."""
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    try:
-        return JobSubmissionClient(address)
-    except (ConnectionError, RuntimeError) as error:
-        hint = "its head needs ray[default], and RAY_AUTH_TOKEN_PATH must name its token"
-        raise SubmissionError(f"no job server of Ray at {address}: {error} ({hint})") from None
 
 
 def _is_running(client: JobSubmissionClient, name: str) -> bool:
