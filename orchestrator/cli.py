@@ -16,9 +16,9 @@ from orchestrator.commands.data import data_app
 from orchestrator.commands.doctor import doctor
 from orchestrator.commands.fuse import fuse
 from orchestrator.commands.models import models_app, weights_app
-from orchestrator.commands.options import Storage
+from orchestrator.commands.options import Storage, StudyName, study_name
 from orchestrator.commands.pictures import picture
-from orchestrator.commands.report import StudyName, report, study_name
+from orchestrator.commands.report import report
 from orchestrator.commands.status import status
 from orchestrator.commands.submit import submit
 

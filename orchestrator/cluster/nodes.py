@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from types import MappingProxyType
 
-import ray
-
+from orchestrator.cluster.shipping import shipped_code
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.interruption import sigterm_as_ctrl_c
 from orchestrator.spec import Resources
 
-PACKAGE_ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ("orchestrator", "models", "losses", "data")
-NOT_SHIPPED = ("__pycache__", ".*")
-LOOPBACK = "127.0.0.1"
+_MAY_LISTEN_TO_OTHERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 _SECONDS_BETWEEN_LOOKS = 1.0
 _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -78,7 +70,7 @@ def connected(address: str) -> Iterator[None]:
 def _connection(where: Cluster) -> Iterator[None]:
     if where.address is None:
         own: Raw = {"address": "local", "num_cpus": where.num_cpus, "include_dashboard": False}
-        with _initialised(own | {"_node_ip_address": LOOPBACK}):
+        with _on_loopback(), _initialised(own):
             yield
         return
     with shipped_code() as code:
@@ -88,7 +80,27 @@ def _connection(where: Cluster) -> Iterator[None]:
 
 
 @contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Ray and all that it starts listen to this machine alone, as they do on macOS.
+
+    Ray's processes read the variable; this one has read it when it imported Ray.
+    """
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    os.environ[_MAY_LISTEN_TO_OTHERS] = "0"
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+        del os.environ[_MAY_LISTEN_TO_OTHERS]
+
+
+@contextmanager
 def _initialised(options: Raw) -> Iterator[None]:
+    import ray  # a second, and most commands do without
+
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     try:
         ray.init(log_to_driver=False, logging_level=logging.WARNING, **options)
@@ -125,6 +137,8 @@ def has_room(offers: list[Raw], needed: Resources) -> bool:
 
 
 def living_nodes() -> list[Raw]:
+    import ray
+
     nodes: list[Raw] = ray.nodes()  # type: ignore[no-untyped-call]
     return [node for node in nodes if node["Alive"]]
 
@@ -151,25 +165,3 @@ def _joined(count: int, needed: Resources, limit: float) -> list[Raw]:
             asked = f"{count} with one of {needed.cpu:g} CPU and {needed.gpu:g} GPU"
             raise ClusterError(f"{len(nodes)} nodes have joined, waited for {asked}")
         time.sleep(_SECONDS_BETWEEN_LOOKS)
-
-
-@contextmanager
-def shipped_code(further: Mapping[str, Path] = MappingProxyType({})) -> Iterator[Path]:
-    """A folder with our packages, and `further` files by their names in it, to be sent to nodes.
-
-    A copy: of a checkout Ray would leave out what `.gitignore` says, our package `data` included
-    where that names a folder of data, and take along what lies beside the packages.
-    """
-    with TemporaryDirectory(prefix="skeltune-code-") as name:
-        folder, left_out = Path(name), shutil.ignore_patterns(*NOT_SHIPPED)
-        for package in SHIPPED:
-            shutil.copytree(PACKAGE_ROOT / package, folder / package, ignore=left_out)
-        for place, file in further.items():
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, folder / place)
-        yield folder
-
-
-def size_of(folder: Path) -> int:
-    """Bytes of all files."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

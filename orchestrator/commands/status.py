@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.commands.options import Storage
-from orchestrator.commands.report import study_name
+from orchestrator.commands.options import Storage, study_name
 
 if TYPE_CHECKING:
     from orchestrator.home import Home

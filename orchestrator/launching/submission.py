@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
-from orchestrator.cluster.nodes import shipped_code, size_of
+from orchestrator.cluster.shipping import shipped_code, size_of
 from orchestrator.engine.errors import Problem, SkelTuneError, SpecError
 from orchestrator.launching.asked import require_no_secret
 from orchestrator.spec import Study, trial_path

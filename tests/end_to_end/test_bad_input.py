@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cluster import nodes
-from orchestrator.cluster.nodes import SHIPPED, shipped_code
+from orchestrator.cluster import shipping
+from orchestrator.cluster.shipping import SHIPPED, shipped_code
 from tests.end_to_end.conftest import ABLATION, CHECKOUT, Bench
 
 
@@ -136,7 +136,7 @@ def test_what_git_ignores_and_hidden_files_do_not_change_what_is_shipped(
         (tmp_path / name / ".env").write_text("SECRET=1")
     (tmp_path / ".gitignore").write_text("data/\nmodels/\n")
     (tmp_path / "checkpoints").mkdir()
-    monkeypatch.setattr(nodes, "PACKAGE_ROOT", tmp_path)
+    monkeypatch.setattr(shipping, "PACKAGE_ROOT", tmp_path)
 
     with shipped_code({"studies/a.yaml": tmp_path / ".gitignore"}) as folder:
         shipped = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}

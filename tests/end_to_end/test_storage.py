@@ -57,7 +57,9 @@ def make_bucket(name: str) -> None:
 
 def events(study: Place) -> list[dict[str, str]]:
     place = study / "events"
-    return [json.loads(line) for part in place.contents(place.names()) for line in part.splitlines()]
+    return [
+        json.loads(line) for part in place.contents(place.names()) for line in part.splitlines()
+    ]
 
 
 def test_a_study_in_s3_survives_its_driver_and_its_machine(bench: Bench, s3: Place) -> None:

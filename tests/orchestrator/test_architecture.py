@@ -133,11 +133,15 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
 @pytest.mark.parametrize(
     ("vendor", "doors"),
     [
-        ("ray", {"cluster/tuning", "cluster/nodes", "cluster/schedulers"}),
+        (
+            "ray",
+            {f"cluster/{n}" for n in ("nodes", "schedulers", "survey", "tuning")}
+            | {"launching/submission"},
+        ),
         ("optuna", {"search/sampling", "search/optuna_samplers", "pictures/search"}),
         ("cmaes", {"search/cma"}),
-        ("mlflow", {"tracking/runs", "tracking/registry"}),
-        ("jinja2", {"reports/page"}),
+        ("mlflow", {"tracking/reach", "tracking/runs", "tracking/registry"}),
+        ("jinja2", {"launching/manifests", "reports/page"}),
         ("plotly", {"pictures/search", "pictures/saved", "reports/page"}),
         ("sklearn", {"pictures/embeddings"}),
         ("statsmodels", {"stats/anova"}),
