@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,6 +102,7 @@ def _on_loopback() -> Iterator[None]:
 def _initialised(options: Raw) -> Iterator[None]:
     import ray  # a second, and most commands do without
 
+    _require_answer(options["address"])
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     try:
         ray.init(log_to_driver=False, logging_level=logging.WARNING, **options)
@@ -111,6 +113,17 @@ def _initialised(options: Raw) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Raise `ClusterError` where nothing listens: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        raise ClusterError(f"Ray at {address} cannot be used: {error}") from None
 
 
 def is_ray_job() -> bool:

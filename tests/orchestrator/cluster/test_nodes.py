@@ -19,7 +19,7 @@ def test_a_trial_needs_a_node_that_has_all_of_what_it_asks_for():
 
 
 def test_a_cluster_that_does_not_come_is_named_when_patience_is_over():
-    with pytest.raises(ClusterError, match="127.0.0.1:1 "):
+    with pytest.raises(ClusterError, match=r"127\.0\.0\.1:1 cannot be used"):
         wait_for_nodes("127.0.0.1:1", 1, Resources(), patience=0)
 
 
