@@ -13,7 +13,7 @@ from tempfile import TemporaryFile
 
 import platformdirs
 
-from orchestrator.storage.errors import StorageError
+from orchestrator.engine.errors import StorageError
 from orchestrator.storage.journal import Journal, LocalJournal, ObjectJournal
 from orchestrator.storage.lease import Fence, leased, locked_file
 from orchestrator.storage.place import Place, is_elsewhere

@@ -36,8 +36,7 @@ class CellResult:
 
     @property
     def is_failed(self) -> bool:
-        states = {record.state for record in self.records if record is not None}
-        return bool(states & {State.FAILED, State.DIVERGED})
+        return any(record is not None and record.state.is_failure for record in self.records)
 
 
 @dataclass(frozen=True, eq=False)

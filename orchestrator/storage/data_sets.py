@@ -15,7 +15,7 @@ from data.store import (
     open_store,
     prepared_names,
 )
-from orchestrator.storage.errors import StorageError
+from orchestrator.engine.errors import StorageError
 from orchestrator.storage.place import Place
 
 _COMPLETE = "complete"

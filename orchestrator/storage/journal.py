@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.storage.errors import LeaseLostError, StorageError
+from orchestrator.engine.errors import StorageError
+from orchestrator.storage.errors import LeaseLostError
 from orchestrator.storage.place import Place
 
 SEALED_BYTES = 256 * 1024

@@ -21,7 +21,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from orchestrator.storage.errors import LeaseLostError, StorageError, StudyBusyError
+from orchestrator.engine.errors import StorageError
+from orchestrator.storage.errors import LeaseLostError, StudyBusyError
 from orchestrator.storage.place import Place
 
 Fence = Callable[[], None]

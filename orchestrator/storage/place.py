@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import fsspec
 from fsspec.core import url_to_fs
 
-from orchestrator.storage.errors import StorageError
+from orchestrator.engine.errors import StorageError
 
 T = TypeVar("T")
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/]*@")

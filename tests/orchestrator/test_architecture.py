@@ -135,8 +135,11 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
     [
         (
             "ray",
-            {f"cluster/{n}" for n in ("nodes", "schedulers", "survey", "tuning")}
-            | {"launching/submission"},
+            {
+                *(f"cluster/{n}" for n in ("deaths", "nodes", "probing", "schedulers")),
+                *(f"cluster/{n}" for n in ("survey", "tuning", "worker")),
+                "launching/submission",
+            },
         ),
         ("optuna", {"search/sampling", "search/optuna_samplers", "pictures/search"}),
         ("cmaes", {"search/cma"}),

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.engine.errors import StorageError
 from orchestrator.records import State, StudyLog
 from orchestrator.storage import journal as journals
-from orchestrator.storage.errors import LeaseLostError, StorageError
+from orchestrator.storage.errors import LeaseLostError
 from orchestrator.storage.journal import LocalJournal, ObjectJournal
 from orchestrator.storage.place import Place
 from tests.orchestrator.made_up import make_plan

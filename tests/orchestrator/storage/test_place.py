@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.engine.errors import StorageError
 from orchestrator.home import Home
-from orchestrator.storage.errors import StorageError
 from orchestrator.storage.place import Place, is_elsewhere
 
 

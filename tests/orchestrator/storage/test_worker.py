@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from data.store import open_store
+from orchestrator.engine.errors import StorageError
 from orchestrator.storage import scratch as scratches
 from orchestrator.storage.data_sets import bring_stores, fetch_store, offer_stores
-from orchestrator.storage.errors import StorageError
 from orchestrator.storage.place import Place
 from orchestrator.storage.worker import Kept, TrialFolder
 from tests.engine.trials import make_config, prepare_tiny
