@@ -167,7 +167,12 @@ def test_matplotlib_is_known_to_the_pictures_alone():
 @pytest.mark.parametrize(
     ("module", "allowed"),
     [
-        ("records", {"engine", "storage.journal"}),
+        ("causes", {"engine"}),
+        ("records", {"causes", "engine", "storage.journal"}),
+        ("failures", {"records"}),
+        ("interruption", set()),
+        ("cluster.demand", {"causes", "spec"}),
+        ("cluster.limits", {"causes", "spec"}),
         ("storage.place", {"storage.errors"}),
         ("storage.journal", {"storage.errors", "storage.place"}),
         ("storage.lease", {"storage.errors", "storage.place"}),
