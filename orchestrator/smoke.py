@@ -64,7 +64,8 @@ def throw_away(home: Home) -> Iterator[Home]:
     home.data.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="smoke-", dir=home.root, ignore_cleanup_errors=True) as folder:
         (Path(folder) / "data").symlink_to(home.data, target_is_directory=True)
-        small = Home(Path(folder), home.place and f"{home.place}/{Path(folder).name}")
+        storage = f"{home.place}/{Path(folder).name}" if home.place else None
+        small = Home(Path(folder), storage)
         try:
             yield small
         finally:
