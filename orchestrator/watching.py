@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from orchestrator.engine.documents import Raw
+from orchestrator.failures import failure_lines
 from orchestrator.home import Home
 from orchestrator.planning.trials import current_records
 from orchestrator.records import State, StudyLog, TrialRecord
@@ -25,8 +26,8 @@ class Progress:
     study: str
     total: int
     states: dict[str, int]
-    failures: dict[str, int]
-    """By cause, the most frequent first."""
+    failures: list[str]
+    """A line a cause, the most frequent first."""
     trials_per_hour: float
     epochs_per_hour: float
     seconds_left: float | None
@@ -59,7 +60,6 @@ class WatchedStudy:
         self._first: float | None = None
         self._last: float | None = None
         self._places: dict[str, tuple[str, float]] = {}
-        self._causes: dict[str, str] = {}
         self._current: list[TrialRecord] = []
         self._num_seen = 0
 
@@ -78,7 +78,7 @@ class WatchedStudy:
             study=self._study.spec.study,
             total=total,
             states={state.value: states[state.value] for state in State if states[state.value]},
-            failures=self._failures(records),
+            failures=failure_lines(records),
             trials_per_hour=trials,
             epochs_per_hour=epochs,
             seconds_left=num_left / trials * 3600 if running and trials else None,
@@ -93,8 +93,6 @@ class WatchedStudy:
         self._first = self._last if self._first is None else self._first
         if event["event"] == "epoch":
             self._epochs.append(event["time"])
-        if event["event"] == "ended":
-            self._causes[event["trial"]] = event.get("cause") or event["state"]
         if event["event"] == "started" and "node" in event:
             gpus = event.get("gpus", self._study.spec.resources.gpu)
             self._places[event["trial"]] = (event["node"], gpus)
@@ -119,13 +117,6 @@ class WatchedStudy:
         hours = max(now - begin, 1.0) / 3600
         return ended / hours, len(self._epochs) / hours
 
-    def _failures(self, records: list[TrialRecord]) -> dict[str, int]:
-        """Of trials that ended without a result, unless the scheduler ended them."""
-        good = {State.COMPLETE, State.PRUNED}
-        ended = [record for record in records if record.state.is_final]
-        failed = [record for record in ended if record.state not in good]
-        return dict(Counter(self._causes[record.plan.id] for record in failed).most_common())
-
     def _gpus_in_use(self, running: list[TrialRecord]) -> dict[str, float]:
         used: dict[str, float] = {}
         for record in running:
@@ -144,10 +135,7 @@ def progress_lines(progress: Progress, now: float) -> list[str]:
         f"  {counts}",
         f"  {progress.trials_per_hour:.1f} trials and {progress.epochs_per_hour:.0f} epochs an hour"
         + (f", about {left / 3600:.1f} h left" if left is not None else ""),
-        *(
-            f"  {count} ended by {cause.replace('_', ' ')}"
-            for cause, count in progress.failures.items()
-        ),
+        *(f"  {line}" for line in progress.failures),
         *(f"  {node}: {gpus:g} GPU in use" for node, gpus in progress.gpus_in_use.items()),
         *(f"  runs {name}: {epochs} epochs" for name, epochs in progress.running.items()),
     ]

@@ -101,8 +101,8 @@ def test_failures_are_told_by_cause_and_by_state_where_a_log_knows_none(told: To
 
     progress = WatchedStudy(told.home, "watched").progress(10)
 
-    assert progress.failures == {"out_of_memory": 2, "failed": 1}
-    assert "  2 ended by out of memory" in progress_lines(progress, 10)
+    assert progress.failures == ["2 out of memory: trial 0, trial 1", "1 failed: trial 2"]
+    assert "  1 failed: trial 2" in progress_lines(progress, 10)
 
 
 def test_gpus_in_use_are_summed_over_what_runs_on_a_node(told: Told):
