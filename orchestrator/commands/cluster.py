@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.commands.options import Storage
+from orchestrator.commands.options import Storage, TrackingUri
 
 if TYPE_CHECKING:
     from orchestrator.spec import Study
@@ -21,7 +21,6 @@ Nodes = Annotated[int, typer.Option(help="with trials on them")]
 Cpus = Annotated[int, typer.Option(help="of a node")]
 Gpus = Annotated[int, typer.Option(help="of a node")]
 Memory = Annotated[int | None, typer.Option(help="of a node, GiB")]
-TrackingUri = Annotated[str | None, typer.Option("--tracking-uri", help="the MLflow server")]
 Setup = Annotated[list[str] | None, typer.Option(help="a line of shell to begin with; repeatable")]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.commands.options import Storage
+from orchestrator.commands.options import Storage, TrackingUri
 
 EXIT_FAILED = 1
 
@@ -19,9 +19,7 @@ def doctor(
     address: Annotated[
         str | None, typer.Option(envvar="RAY_ADDRESS", help="a Ray cluster to be looked at")
     ] = None,
-    tracking_uri: Annotated[
-        str | None, typer.Option("--tracking-uri", help="MLflow; default: MLFLOW_TRACKING_URI")
-    ] = None,
+    tracking_uri: TrackingUri = None,
     storage: Storage = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:

@@ -15,6 +15,10 @@ Storage = Annotated[
         help="where studies lie: a folder, or a URI as s3://bucket/prefix; default: at home",
     ),
 ]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option("--tracking-uri", help="MLflow; default: MLFLOW_TRACKING_URI, else embedded"),
+]
 StudyName = Annotated[str, typer.Argument(help="name of a study, or its file")]
 
 
