@@ -192,7 +192,8 @@ class StudyLog:
     def _append(self, kind: str, trial: str, **content: Any) -> None:
         event = {"event": kind, "trial": trial, "time": time.time(), **content}
         line = json.dumps(event, allow_nan=False).encode() + b"\n"
-        self.journal.append(line, at_once=kind not in _MAY_WAIT)
+        may_wait = kind in _MAY_WAIT and "pruned" not in content
+        self.journal.append(line, at_once=not may_wait)
         self.apply(event)
 
     def apply(self, event: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -65,7 +66,10 @@ class LocalJournal:
         try:
             written = 0
             while written < len(line):
-                written += self._file.write(line[written:])
+                count = self._file.write(line[written:])
+                if not count:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                written += count
             os.fsync(self._file.fileno())
         except OSError as error:
             self._file.truncate(self._size)
