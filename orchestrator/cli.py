@@ -16,6 +16,7 @@ from orchestrator.commands.fuse import fuse
 from orchestrator.commands.models import models_app, weights_app
 from orchestrator.commands.options import Storage
 from orchestrator.commands.pictures import picture
+from orchestrator.commands.repair import repair
 from orchestrator.commands.report import StudyName, report, study_name
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
 app.command()(fuse)
 app.command()(picture)
+app.command()(repair)
 app.command()(report)
 
 StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
