@@ -11,7 +11,6 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.cli import app
 from orchestrator.home import Home, StudyFolder
-from orchestrator.session import locked
 from orchestrator.spec import Study
 from orchestrator.stored import remember
 from orchestrator.tracking.mending import SeenRun, superfluous
