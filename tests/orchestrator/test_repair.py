@@ -81,7 +81,7 @@ def test_a_damaged_log_is_refused_and_left_as_it_is(home: Home):
 
 
 def test_a_study_that_a_driver_runs_is_refused(home: Home):
-    with locked(home.study("tiny")):
+    with home.study("tiny").locked():
         told = repair()
 
     assert "study tiny is being run by process" in str(told.exception)
