@@ -105,6 +105,8 @@ def repair(study: Study, services: Services, drop: bool = False) -> Repair:
 
 
 def _repaired_log(folder: StudyFolder, drop: bool) -> LogRepair:
+    if folder.kept is not None:  # objects are whole; one that is not is named when it is read
+        return LogRepair()
     with folder.locked():
         damaged = damaged_lines(folder.log)
         if not damaged:
