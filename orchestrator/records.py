@@ -92,6 +92,8 @@ class TrialRecord:
     """Attempts that ended with their worker."""
     started: float | None = None
     ended: float | None = None
+    place: int = 0
+    """Among all ends in the log, from 1: clocks may jump, the log does not."""
 
     @property
     def is_under_way(self) -> bool:
@@ -119,6 +121,7 @@ class StudyLog:
         self.records: dict[str, TrialRecord] = {}
         self.data: dict[str, str] = {}
         """Name to digest of the data sets in use."""
+        self._num_ends = 0
         for number, event in enumerate(read_events(path), start=1):
             try:
                 self._apply(event)
@@ -222,7 +225,8 @@ class StudyLog:
             case "epoch":
                 record.epochs.append(event["metrics"])
                 if event.get("pruned"):
-                    record.state, record.ended = State.PRUNED, event["time"]
+                    record.state = State.PRUNED
+                    self._close(record, event["time"])
             case "lost":
                 record.state = State.WAITING
                 record.losses.append(Loss(Cause(event["cause"]), len(record.epochs)))
@@ -230,7 +234,11 @@ class StudyLog:
                 record.state = State(event["state"])
                 record.result, record.error = event["result"], event["error"]
                 record.cause = Cause(event["cause"]) if event.get("cause") else None
-                record.ended = event["time"]
+                self._close(record, event["time"])
+
+    def _close(self, record: TrialRecord, now: float) -> None:
+        self._num_ends += 1
+        record.ended, record.place = now, self._num_ends
 
 
 def read_events(path: Path) -> Iterable[dict[str, Any]]:

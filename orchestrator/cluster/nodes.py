@@ -66,7 +66,7 @@ def cluster(where: Cluster, needed: Resources) -> Iterator[None]:
         ray.init(log_to_driver=False, logging_level=logging.WARNING, **options)
     except (ConnectionError, RuntimeError, TimeoutError) as error:
         raise ClusterError(f"Ray at {options['address']} cannot be used: {error}") from None
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # lost trials are told by ourselves
     try:
         with sigterm_as_ctrl_c():
             require_room(needed)
