@@ -126,7 +126,7 @@ class StudyLog:
         self._num_ends = 0
         for where, event in _placed_events(self.journal):
             try:
-                self._apply(event)
+                self.apply(event)
             except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(f"{where}: not a trial event ({error!r})") from None
 
@@ -197,9 +197,9 @@ class StudyLog:
         line = json.dumps(event, allow_nan=False).encode() + b"\n"
         may_wait = kind in _MAY_WAIT and "pruned" not in content
         self.journal.append(line, at_once=not may_wait)
-        self._apply(event)
+        self.apply(event)
 
-    def _apply(self, event: dict[str, Any]) -> None:
+    def apply(self, event: dict[str, Any]) -> None:
         if event["event"] == "planned":
             plan = TrialPlan(**{**event["plan"], "role": Role(event["plan"]["role"])})
             self.records.setdefault(plan.id, TrialRecord(plan)).plan = plan
