@@ -108,7 +108,7 @@ def _initialised(options: Raw) -> Iterator[None]:
         ray.init(log_to_driver=False, logging_level=logging.WARNING, **options)
     except (ConnectionError, RuntimeError, TimeoutError) as error:
         raise ClusterError(f"Ray at {options['address']} cannot be used: {error}") from None
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # lost trials are told by ourselves
     try:
         yield
     finally:
