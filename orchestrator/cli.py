@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.commands.data import data_app
+from orchestrator.commands.evaluate import evaluate
 from orchestrator.commands.fuse import fuse
 from orchestrator.commands.models import models_app, weights_app
 from orchestrator.commands.pictures import picture
+from orchestrator.commands.predict import predict
 from orchestrator.commands.report import StudyName, report, study_name
 
 if TYPE_CHECKING:
@@ -34,8 +36,10 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
+app.command()(evaluate)
 app.command()(fuse)
 app.command()(picture)
+app.command()(predict)
 app.command()(report)
 
 StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]

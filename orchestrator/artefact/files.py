@@ -88,6 +88,22 @@ def save_artefact(
     return description
 
 
+def copy_artefact(folder: Path, out: Path) -> Description:
+    """The same model in a new folder, checked where it came from and where it went."""
+    if out.exists():
+        raise SkelTuneError(f"{out} exists already; a model is saved to a new folder")
+    description = load_artefact(folder).description
+    beside = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        shutil.copytree(folder, beside)
+        if load_artefact(beside).description != description:
+            raise ArtefactRefusedError(f"{folder} changed while it was copied")
+        os.rename(beside, out)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return description
+
+
 def load_artefact(folder: Path) -> Artefact:
     """The model, after a check of every file against its digest and of every tensor.
 

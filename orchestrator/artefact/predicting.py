@@ -138,6 +138,19 @@ def require_same_form(info: DatasetInfo, store: ArrayStore) -> None:
         )
 
 
+def checked_clip(name: str, skeleton: FloatArray, info: DatasetInfo) -> Clip:
+    """Persons that are missing are absent; ValueError for what no store would take."""
+    skeleton = np.asarray(skeleton, dtype=np.float32)
+    if skeleton.ndim == 4 and skeleton.shape[1] < info.num_persons:
+        absent = info.num_persons - skeleton.shape[1]
+        skeleton = np.pad(skeleton, ((0, 0), (0, absent), (0, 0), (0, 0)))
+    clip = Clip(name, skeleton, label=0)
+    check_clip(clip, info)
+    if not skeleton.any():
+        raise ValueError(f"{info.name}, clip {name}: has no body in any frame")
+    return clip
+
+
 def _weighted_mean(streams: Probabilities, weights: NDArray[np.float64]) -> Probabilities:
     mean: Probabilities = np.tensordot(weights / weights.sum(), streams, axes=1)
     return mean
@@ -151,14 +164,8 @@ def _in_memory(
     skeletons: Sequence[FloatArray], names: Sequence[str] | None, info: DatasetInfo
 ) -> ArrayStore:
     """The clips as a store without files, so that they go the way of prepared ones."""
-    clips = [
-        Clip(name, np.asarray(skeleton, dtype=np.float32), label=0)
-        for name, skeleton in zip(names or map(str, range(len(skeletons))), skeletons, strict=True)
-    ]
-    for clip in clips:
-        check_clip(clip, info)
-        if not clip.skeleton.any():
-            raise ValueError(f"clip {clip.name} has no body in any frame")
+    named = zip(names or map(str, range(len(skeletons))), skeletons, strict=True)
+    clips = [checked_clip(name, skeleton, info) for name, skeleton in named]
     nothing = np.zeros(len(clips), dtype=np.int64)
     return ArrayStore(
         folder=Path(info.name),

@@ -12,17 +12,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+import pandas as pd
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types import ColSpec, DataType, Schema
-from mlflow.types.schema import Array
+from mlflow.types.schema import AnyType, Array
 
 from data.dataset import DatasetInfo
 from orchestrator.artefact.description import Description
@@ -30,7 +30,6 @@ from orchestrator.artefact.files import load_artefact
 from orchestrator.artefact.served import INPUT
 from orchestrator.engine.errors import SkelTuneError
 
-REMOTE = ("models:/", "runs:/")
 LOADER = "orchestrator.artefact.served"
 PUSHED = "pushed models"
 DIGEST_TAG = "skeltune.digest"
@@ -85,10 +84,6 @@ def push_artefact(uri: str, folder: Path, name: str) -> str:
     return pushed
 
 
-def is_remote(model: str) -> bool:
-    return model.startswith(REMOTE)
-
-
 @contextmanager
 def fetched(model: str, uri: str) -> Iterator[Path]:
     """The folder of `models:/NAME@ALIAS`, `models:/NAME/VERSION` or `runs:/ID/PLACE`, for a while.
@@ -129,25 +124,27 @@ def _pack(folder: Path, description: Description, out: Path) -> None:
         data_path=str(folder),
         signature=_signature(),
         input_example=_example(description.info),
-        pip_requirements=[f"{package}=={version(package)}" for package in _REQUIRED],
+        pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in _REQUIRED],
         metadata={"digest": description.digest, "classes": list(description.info.classes)},
     )
 
 
 def _signature() -> ModelSignature:
-    """Nested lists, since clips differ in their number of frames."""
-    number = DataType.double
-    skeleton = Array(Array(Array(Array(number))))
+    """Nested lists, since clips differ in their number of frames; the model checks their sizes.
+
+    If MLflow checked them it would take most of a second for 100 frames of two persons.
+    """
+    number, skeleton = DataType.double, Array(AnyType())
     told = [ColSpec("string", "class"), ColSpec(number, "probability")]
     told.append(ColSpec(Array(number), "probabilities"))
     return ModelSignature(Schema([ColSpec(skeleton, INPUT)]), Schema(told))
 
 
-def _example(info: DatasetInfo) -> dict[str, Any]:
+def _example(info: DatasetInfo) -> pd.DataFrame:
     """A clip that stands still."""
     joint = [1.0 / (channel + 1) for channel in range(info.num_channels)]
     frame = [[joint] * info.num_joints] * info.num_persons
-    return {INPUT: [[frame] * _EXAMPLE_FRAMES]}
+    return pd.DataFrame({INPUT: [[frame] * _EXAMPLE_FRAMES]})
 
 
 def _require_same(sent: Description, back: Description, source: str) -> None:
