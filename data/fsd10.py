@@ -56,7 +56,7 @@ def read_skeleton(path: Path, index: int) -> FloatArray:
     """(T, 1, 25, 3) of a clip of an array, without the zeros behind it."""
     frames = open_frames(path)[index].transpose(1, 3, 2, 0)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later on
-        skeleton = frames.astype(np.float32, order="C")
+        skeleton: FloatArray = frames.astype(np.float32, order="C")
     present = np.flatnonzero((skeleton != 0).any(axis=(1, 2, 3)))
     length = present[-1] + 1 if len(present) else 0
     return skeleton[:length]

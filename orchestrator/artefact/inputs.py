@@ -1,4 +1,4 @@
-"""Raw files to predictions, a lot at a time; a file that cannot be read does not stop the others."""
+"""Raw files to predictions, a lot at a time; a damaged file does not stop the others."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -103,19 +103,16 @@ def models_push(
 @models_app.command("export")
 def models_export(
     model: TrainedModel,
-    out: Annotated[Path, typer.Option("--out", help="a new file")],
-    form: Annotated[
-        Literal["torch_export", "onnx"], typer.Option("--format", help="onnx needs skeltune[onnx]")
-    ] = "torch_export",
+    out: Annotated[Path, typer.Option("--out", help="a new file, as in model.pt2")],
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """A trained model's network as one file for other programs, held to what it computes here."""
+    """A trained model as a program of torch.export, held to what it computes here."""
     from orchestrator.artefact.exporting import export
     from orchestrator.home import Home
     from orchestrator.model_sources import open_model
 
     artefact = open_model(model, Home.find().tracking_uri(tracking_uri))
-    difference = export(artefact, out, form)
+    difference = export(artefact, out)
     print(f"{out}: probabilities differ by {difference:.1e} at most")
 
 

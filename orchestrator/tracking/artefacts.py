@@ -134,10 +134,13 @@ def _signature() -> ModelSignature:
 
     If MLflow checked them it would take most of a second for 100 frames of two persons.
     """
-    number, skeleton = DataType.double, Array(AnyType())
-    told = [ColSpec("string", "class"), ColSpec(number, "probability")]
-    told.append(ColSpec(Array(number), "probabilities"))
-    return ModelSignature(Schema([ColSpec(skeleton, INPUT)]), Schema(told))
+    skeleton = Array(AnyType())  # type: ignore[no-untyped-call]
+    answer = (
+        ColSpec(DataType.string, "class"),
+        ColSpec(DataType.double, "probability"),
+        ColSpec(Array(DataType.double), "probabilities"),
+    )
+    return ModelSignature(Schema([ColSpec(skeleton, INPUT)]), Schema(list(answer)))
 
 
 def _example(info: DatasetInfo) -> pd.DataFrame:
