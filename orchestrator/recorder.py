@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.causes import Cause, Loss
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.files import TrialFiles
 from orchestrator.home import StudyFolder
@@ -41,24 +44,42 @@ class Recorder:
         self._behind.add(plan.id)
         self.view.started(self.log.records[plan.id])
 
-    def epoch(self, plan: TrialPlan, metrics: dict[str, float]) -> None:
-        if not self.log.epoch(plan.id, metrics):
+    def epoch(self, plan: TrialPlan, metrics: dict[str, float], is_pruned: bool = False) -> None:
+        if not self.log.epoch(plan.id, metrics, is_pruned):
             return
         value = metrics.get(self.objective.metric)
         if self.proposals is not None and value is not None:
             self.proposals.report(plan.id, int(metrics["epoch"]), value)
         self._behind.add(plan.id)
 
-    def ended(self, plan: TrialPlan, state: State, result: Raw | None, error: str | None) -> None:
-        self.log.end(plan.id, state, result, error)
+    def lost(self, plan: TrialPlan, cause: Cause, detail: str, node: str | None) -> list[Loss]:
+        self.log.lose(plan.id, cause, detail, node)
+        record = self.log.records[plan.id]
+        self._behind.add(plan.id)
+        self.view.lost(record)
+        return record.losses
+
+    def ended(
+        self,
+        plan: TrialPlan,
+        state: State,
+        result: Raw | None = None,
+        error: str | None = None,
+        cause: Cause | None = None,
+    ) -> None:
+        self.log.end(plan.id, state, result, error, cause)
         record = self.log.records[plan.id]
         if self.proposals is not None:
             self.proposals.tell(record)
         self._behind.add(plan.id)
         self.view.ended(record, self.log.of_role(self.role))
 
+    def stopping(self, seconds: float) -> None:
+        self.view.stopping(seconds)
+
     def tick(self) -> None:
         """Write to MLflow at most once a second, all trials that have moved; rarely if it fails."""
+        self.log.settle()
         now = time.monotonic()
         pause = _SECONDS_BETWEEN_TRIES if self.tracker.late else _SECONDS_BETWEEN_SYNCS
         if now - self._synced >= pause:
@@ -72,13 +93,18 @@ class Recorder:
             self.sync(self.log.records[trial])
 
     def sync(self, record: TrialRecord) -> None:
-        files = TrialFiles(self.folder.trial(record.plan.id))
+        self.tracker.sync(record, self._artifacts(record))
+
+    def _artifacts(self, record: TrialRecord) -> Iterator[Path]:
+        """Brought here and drawn if the tracker wants them."""
+        files = TrialFiles(self.folder.bring(record.plan.id))
         is_undrawn = files.predictions.exists() and not files.confusion.exists()
         if record.state is State.COMPLETE and is_undrawn:
             from orchestrator.pictures.confusion import draw_confusion
 
             draw_confusion(files)
-        self.tracker.sync(record, files.artifacts)
+            self.folder.keep(files.confusion)
+        yield from files.artifacts
 
     def mend(self) -> None:
         """Bring every run up to date with what an earlier driver, dead or done, left in the log."""
@@ -88,10 +114,10 @@ class Recorder:
                 self.sync(record)
 
     def interrupt(self) -> int:
-        """Mark what was still running, and count it: the next run carries on with it."""
-        running = [r.plan.id for r in self.log.records.values() if r.state is State.RUNNING]
-        for trial in running:
+        """Mark what was still under way, and count it: the next run carries on with it."""
+        open_trials = [r.plan.id for r in self.log.records.values() if r.is_under_way]
+        for trial in open_trials:
             self.log.end(trial, State.INTERRUPTED)
-        self._behind |= set(running)
+        self._behind |= set(open_trials)
         self.flush()
-        return len(running)
+        return len(open_trials)

@@ -6,22 +6,23 @@ The log is the truth; MLflow runs, the sampler's and the scheduler's state are r
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from orchestrator.causes import Cause, Loss
 from orchestrator.engine.documents import Raw
+from orchestrator.storage.journal import Journal, LocalJournal
 
 
 class State(StrEnum):
     """Where a trial stands."""
 
     WAITING = "waiting"
-    """Planned, not started yet."""
+    """Planned and not started yet, or to be started again after it lost its worker."""
     RUNNING = "running"
     """A worker trains it, or did when the driver was last seen."""
     INTERRUPTED = "interrupted"
@@ -33,11 +34,17 @@ class State(StrEnum):
     DIVERGED = "diverged"
     """Produced a value that is not finite."""
     FAILED = "failed"
-    """Raised an error, or lost its worker more often than `retries` allows."""
+    """Raised an error, hit a limit, or lost its worker more often than `retries` allows."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """Ran out of memory with all that a node has for one trial."""
 
     @property
     def is_final(self) -> bool:
-        return self in {State.COMPLETE, State.PRUNED, State.DIVERGED, State.FAILED}
+        return self not in {State.WAITING, State.RUNNING, State.INTERRUPTED}
+
+    @property
+    def is_failure(self) -> bool:
+        return self in {State.DIVERGED, State.FAILED, State.OUT_OF_MEMORY}
 
 
 class Role(StrEnum):
@@ -78,8 +85,16 @@ class TrialRecord:
     epochs: list[dict[str, float]] = field(default_factory=list)
     result: dict[str, Any] | None = None
     error: str | None = None
+    cause: Cause | None = None
+    losses: list[Loss] = field(default_factory=list)
+    """Attempts that ended with their worker."""
     started: float | None = None
     ended: float | None = None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it runs, or waits for its next attempt."""
+        return self.state is State.RUNNING or (self.state is State.WAITING and bool(self.losses))
 
     def values(self, metric: str) -> list[float]:
         return [epoch[metric] for epoch in self.epochs if metric in epoch]
@@ -94,32 +109,39 @@ class TrialRecord:
         return sum(epoch.get("epoch_seconds", 0.0) for epoch in self.epochs)
 
 
-class StudyLog:
-    """`events.jsonl` of a study: each event is on disk before `append` returns."""
+_MAY_WAIT = frozenset({"planned", "epoch"})
+"""Events that follow from others: a plan from the study, an epoch from the trial's checkpoint."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+
+class StudyLog:
+    """The events of a study; those that cannot be told again are safe before their call returns."""
+
+    def __init__(self, place: Journal | Path) -> None:
+        self.journal = LocalJournal(place) if isinstance(place, Path) else place
         self.records: dict[str, TrialRecord] = {}
         self.data: dict[str, str] = {}
         """Name to digest of the data sets in use."""
-        for number, event in enumerate(read_events(path), start=1):
+        for where, event in _placed_events(self.journal):
             try:
                 self._apply(event)
             except (KeyError, TypeError, ValueError) as error:
-                raise ValueError(f"{path}, line {number}: not a trial event ({error!r})") from None
+                raise ValueError(f"{where}: not a trial event ({error!r})") from None
 
     def open(self) -> StudyLog:
         """Make ready to append; a line torn by a crash is cut off."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        whole = _whole_lines(self.path)
-        self._file = self.path.open("ab")
-        if self._file.tell() > whole:
-            self._file.truncate(whole)
-            self._file.seek(whole)
+        self.journal.open()
         return self
 
+    def settle(self) -> None:
+        """Make safe what waits; to be called often, and before anything else is told."""
+        self.journal.settle()
+
     def close(self) -> None:
-        self._file.close()
+        self.journal.close()
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Every event, as it is kept."""
+        return (event for _, event in _placed_events(self.journal))
 
     def plan(self, plan: TrialPlan) -> TrialRecord:
         """The record of this trial, new or known; it takes the plan's name if that is another."""
@@ -130,12 +152,20 @@ class StudyLog:
     def start(self, trial: str) -> None:
         self._append("started", trial)
 
-    def epoch(self, trial: str, metrics: dict[str, float]) -> bool:
-        """Whether the epoch was new: a resumed trial tells its earlier epochs again."""
+    def epoch(self, trial: str, metrics: dict[str, float], is_pruned: bool = False) -> bool:
+        """Whether the epoch was new: a resumed trial tells its earlier epochs again.
+
+        The scheduler's verdict is part of the event, so that no crash comes between the two.
+        """
         is_new = int(metrics["epoch"]) >= len(self.records[trial].epochs)
         if is_new:
-            self._append("epoch", trial, metrics=metrics)
+            verdict = {"pruned": True} if is_pruned else {}
+            self._append("epoch", trial, metrics=metrics, **verdict)
         return is_new
+
+    def lose(self, trial: str, cause: Cause, detail: str, node: str | None) -> None:
+        """An attempt is over, the trial is not."""
+        self._append("lost", trial, cause=cause, detail=detail, node=node)
 
     def end(
         self,
@@ -143,8 +173,9 @@ class StudyLog:
         state: State,
         result: dict[str, Any] | None = None,
         error: str | None = None,
+        cause: Cause | None = None,
     ) -> None:
-        self._append("ended", trial, state=state, result=result, error=error)
+        self._append("ended", trial, state=state, result=result, error=error, cause=cause)
 
     def reopen(self, trial: str) -> None:
         """Let a trial that failed be tried again."""
@@ -160,9 +191,9 @@ class StudyLog:
 
     def _append(self, kind: str, trial: str, **content: Any) -> None:
         event = {"event": kind, "trial": trial, "time": time.time(), **content}
-        self._file.write(json.dumps(event, allow_nan=False).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        line = json.dumps(event, allow_nan=False).encode() + b"\n"
+        may_wait = kind in _MAY_WAIT and "pruned" not in content
+        self.journal.append(line, at_once=not may_wait)
         self._apply(event)
 
     def _apply(self, event: dict[str, Any]) -> None:
@@ -177,29 +208,29 @@ class StudyLog:
         match event["event"]:
             case "reopened":
                 record.state, record.error, record.ended = State.WAITING, None, None
+                record.cause, record.losses = None, []
             case "started":
                 record.state = State.RUNNING
                 record.started = record.started or event["time"]
             case "epoch":
                 record.epochs.append(event["metrics"])
+                if event.get("pruned"):
+                    record.state, record.ended = State.PRUNED, event["time"]
+            case "lost":
+                record.state = State.WAITING
+                record.losses.append(Loss(Cause(event["cause"]), len(record.epochs)))
             case "ended":
                 record.state = State(event["state"])
                 record.result, record.error = event["result"], event["error"]
+                record.cause = Cause(event["cause"]) if event.get("cause") else None
                 record.ended = event["time"]
 
 
-def read_events(path: Path) -> Iterable[dict[str, Any]]:
-    """Every whole line; ValueError naming the line if one in the middle is damaged."""
-    if not path.exists():
-        return
-    content = path.read_bytes()[: _whole_lines(path)]
-    for number, line in enumerate(content.splitlines(), start=1):
+def _placed_events(journal: Journal) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each with where it stands; ValueError naming that for a damaged line."""
+    for where, line in journal.lines():
         try:
-            yield json.loads(line)
+            event = json.loads(line)
         except ValueError as error:
-            raise ValueError(f"{path}, line {number}: not a JSON event ({error})") from None
-
-
-def _whole_lines(path: Path) -> int:
-    """Bytes up to and including the last line end."""
-    return path.read_bytes().rfind(b"\n") + 1 if path.exists() else 0
+            raise ValueError(f"{where}: not a JSON event ({error})") from None
+        yield where, event

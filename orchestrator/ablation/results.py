@@ -36,8 +36,7 @@ class CellResult:
 
     @property
     def is_failed(self) -> bool:
-        states = {record.state for record in self.records if record is not None}
-        return bool(states & {State.FAILED, State.DIVERGED})
+        return any(record is not None and record.state.is_failure for record in self.records)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +120,8 @@ def results_of(
     study: Study, log: StudyLog, folder: StudyFolder, num_seeds: int | None = None
 ) -> AblationResults:
     """From the log and the saved predictions; of the first seeds only, as a race asks for."""
+    done = (r.plan.id for r in log.records.values() if r.state is State.COMPLETE)
+    folder.bring_predictions(done)
     cells = all_cells(study, Remembered(study, log.data), log)
     seen = (cell for cell in cells if num_seeds is None or cell.seed < num_seeds)
     found = [_cell_result(study, cell, log, folder) for cell in seen]

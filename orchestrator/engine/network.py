@@ -250,6 +250,13 @@ def peak_activation_bytes(model: nn.Module, shape: InputShape) -> int:
     return peak() // 2
 
 
+def estimated_bytes(config: TrialConfig, info: DatasetInfo) -> int:
+    """Of a training step: weights, gradients and momentum, and the activations of a batch."""
+    model = build_model(config.model_copy(update={"init_like": None}), info)
+    kept = 3 * sum(p.numel() * p.element_size() for p in model.parameters())
+    return kept + config.batch_size * peak_activation_bytes(model, input_shape(config, info))
+
+
 def one_clip(model: nn.Module, shape: InputShape) -> Tensor:
     parameter = next(model.parameters())
     size = (1, shape.num_channels, shape.num_frames, shape.num_joints, shape.num_persons)
