@@ -15,7 +15,7 @@ from orchestrator.commands.data import data_app
 from orchestrator.commands.evaluate import evaluate
 from orchestrator.commands.fuse import fuse
 from orchestrator.commands.models import models_app, weights_app
-from orchestrator.commands.options import Storage
+from orchestrator.commands.options import Storage, TrackingUri
 from orchestrator.commands.pictures import picture
 from orchestrator.commands.predict import predict
 from orchestrator.commands.repair import repair
@@ -49,10 +49,6 @@ StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
 Address = Annotated[
     str | None,
     typer.Option("--address", envvar="RAY_ADDRESS", help="Ray cluster; default: one of our own"),
-]
-TrackingUri = Annotated[
-    str | None,
-    typer.Option("--tracking-uri", help="MLflow; default: MLFLOW_TRACKING_URI, else embedded"),
 ]
 Cpu = Annotated[float | None, typer.Option("--cpu", help="CPUs a trial, instead of the file's")]
 Gpu = Annotated[float | None, typer.Option("--gpu", help="GPUs a trial, instead of the file's")]

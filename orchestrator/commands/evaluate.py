@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from orchestrator.commands.options import BatchSize, TrackingUri, TrainedModel
+
 if TYPE_CHECKING:
     from data.store import ArrayStore
     from orchestrator.artefact.description import Description
@@ -15,23 +17,15 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[
-        str,
-        typer.Argument(help="a folder, models:/NAME@champion, models:/NAME/3 or runs:/ID/PLACE"),
-    ],
+    model: TrainedModel,
     data: Annotated[str | None, typer.Option(help="a prepared data set; default: its own")] = None,
     protocol: Annotated[str | None, typer.Option(help="default: its own")] = None,
     split: Annotated[Literal["val", "test"], typer.Option(help="which clips")] = "test",
     per_class: Annotated[bool, typer.Option("--per-class", help="top-1 of each class")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="clips at a time; default: as in the training")
-    ] = None,
+    batch_size: BatchSize = None,
     device: str = "auto",
-    tracking_uri: Annotated[
-        str | None,
-        typer.Option("--tracking-uri", help="MLflow; default: MLFLOW_TRACKING_URI, else embedded"),
-    ] = None,
+    tracking_uri: TrackingUri = None,
 ) -> None:
     """What a trained model is worth on prepared data, with intervals over the clips."""
     from data.preparation import ensure_store

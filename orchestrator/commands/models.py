@@ -9,19 +9,14 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.commands.options import TrackingUri, TrainedModel
+
 models_app = typer.Typer(
     no_args_is_help=True,
     help="What models there are and what they cost; trained ones between registries.",
 )
 weights_app = typer.Typer(no_args_is_help=True, help="Weights that others published.")
 
-TrainedModel = Annotated[
-    str, typer.Argument(help="a folder, models:/NAME@champion, models:/NAME/3 or runs:/ID/PLACE")
-]
-TrackingUri = Annotated[
-    str | None,
-    typer.Option("--tracking-uri", help="MLflow; default: MLFLOW_TRACKING_URI, else embedded"),
-]
 Classes = Annotated[int, typer.Option(help="number of classes")]
 Skeleton = Annotated[str, typer.Option(help="ntu25, coco17, gym_released, body25 or openpose18")]
 Persons = Annotated[int, typer.Option(help="person slots of a clip")]

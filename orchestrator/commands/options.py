@@ -14,3 +14,13 @@ Storage = Annotated[
         help="where studies lie: a folder, or a URI as s3://bucket/prefix; default: at home",
     ),
 ]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option("--tracking-uri", help="MLflow; default: MLFLOW_TRACKING_URI, else embedded"),
+]
+TrainedModel = Annotated[
+    str, typer.Argument(help="a folder, models:/NAME@champion, models:/NAME/3 or runs:/ID/PLACE")
+]
+BatchSize = Annotated[
+    int | None, typer.Option(min=1, help="clips at a time; default: as in the training")
+]

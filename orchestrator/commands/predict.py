@@ -10,26 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from orchestrator.commands.options import BatchSize, TrackingUri, TrainedModel
+
 if TYPE_CHECKING:
     from orchestrator.artefact.inputs import Prediction, Refusal
     from orchestrator.artefact.predicting import Predictor
 
 EXIT_REFUSED = 1
 
-Model = Annotated[
-    str, typer.Argument(help="a folder, models:/NAME@champion, models:/NAME/3 or runs:/ID/PLACE")
-]
-TrackingUri = Annotated[
-    str | None,
-    typer.Option("--tracking-uri", help="MLflow; default: MLFLOW_TRACKING_URI, else embedded"),
-]
-BatchSize = Annotated[
-    int | None, typer.Option(min=1, help="clips at a time; default: as in the training")
-]
-
 
 def predict(
-    model: Model,
+    model: TrainedModel,
     inputs: Annotated[list[Path], typer.Argument(help="skeleton files, or folders of them")],
     top: Annotated[int, typer.Option(min=1, help="classes a clip")] = 5,
     form: Annotated[

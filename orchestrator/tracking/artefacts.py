@@ -6,6 +6,7 @@ checked before it is sent and after it has come: MLflow is asked for files, neve
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import pandas as pd
 from mlflow import MlflowClient
@@ -30,6 +32,8 @@ from orchestrator.artefact.files import load_artefact
 from orchestrator.artefact.served import INPUT
 from orchestrator.engine.errors import SkelTuneError
 
+for _noisy in ("mlflow", "alembic"):
+    logging.getLogger(_noisy).setLevel(logging.WARNING)
 LOADER = "orchestrator.artefact.served"
 PUSHED = "pushed models"
 DIGEST_TAG = "skeltune.digest"
