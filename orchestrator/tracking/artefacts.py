@@ -37,7 +37,7 @@ for _noisy in ("mlflow", "alembic"):
 LOADER = "orchestrator.artefact.served"
 PUSHED = "pushed models"
 DIGEST_TAG = "skeltune.digest"
-_REQUIRED = ("mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "scipy", "torch")
+_REQUIRED = ("mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "torch")
 _PLACE = "model"
 _EXAMPLE_FRAMES = 2
 
