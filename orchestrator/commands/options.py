@@ -20,6 +20,12 @@ TrackingUri = Annotated[
     typer.Option("--tracking-uri", help="MLflow; default: MLFLOW_TRACKING_URI, else embedded"),
 ]
 StudyName = Annotated[str, typer.Argument(help="name of a study, or its file")]
+TrainedModel = Annotated[
+    str, typer.Argument(help="a folder, models:/NAME@champion, models:/NAME/3 or runs:/ID/PLACE")
+]
+BatchSize = Annotated[
+    int | None, typer.Option(min=1, help="clips at a time; default: as in the training")
+]
 
 
 def study_name(study: str) -> str:

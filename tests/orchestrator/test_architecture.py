@@ -143,7 +143,10 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
         ),
         ("optuna", {"search/sampling", "search/optuna_samplers", "pictures/search"}),
         ("cmaes", {"search/cma"}),
-        ("mlflow", {f"tracking/{n}" for n in ("mending", "reach", "registry", "runs")}),
+        (
+            "mlflow",
+            {f"tracking/{n}" for n in ("artefacts", "mending", "reach", "registry", "runs")},
+        ),
         ("jinja2", {"launching/manifests", "reports/page"}),
         ("plotly", {"pictures/search", "pictures/saved", "reports/page"}),
         ("sklearn", {"pictures/embeddings"}),
@@ -155,6 +158,17 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
 )
 def test_a_vendor_has_one_door(vendor, doors):
     assert importers_of(vendor) == {f"orchestrator/{door}.py" for door in doors}
+
+
+@pytest.mark.parametrize("path", of_package("orchestrator/artefact"), ids=named)
+def test_a_trained_model_needs_no_more_than_the_engine_and_a_file_format(path: Path):
+    vendors = {found.package for found in imports_of(path) if is_vendor(found.package)}
+    around = {name for name in ours(path) if name.startswith("orchestrator.")}
+
+    assert vendors <= {"torch", "numpy", "pydantic", "safetensors", "scipy", "pandas"}
+    assert all(
+        name.startswith(("orchestrator.artefact.", "orchestrator.engine.")) for name in around
+    )
 
 
 def test_matplotlib_is_known_to_the_pictures_alone():
