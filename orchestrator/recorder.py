@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orchestrator.causes import Cause, Loss
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.files import TrialFiles
 from orchestrator.home import StudyFolder
@@ -41,21 +42,38 @@ class Recorder:
         self._behind.add(plan.id)
         self.view.started(self.log.records[plan.id])
 
-    def epoch(self, plan: TrialPlan, metrics: dict[str, float]) -> None:
-        if not self.log.epoch(plan.id, metrics):
+    def epoch(self, plan: TrialPlan, metrics: dict[str, float], is_pruned: bool = False) -> None:
+        if not self.log.epoch(plan.id, metrics, is_pruned):
             return
         value = metrics.get(self.objective.metric)
         if self.proposals is not None and value is not None:
             self.proposals.report(plan.id, int(metrics["epoch"]), value)
         self._behind.add(plan.id)
 
-    def ended(self, plan: TrialPlan, state: State, result: Raw | None, error: str | None) -> None:
-        self.log.end(plan.id, state, result, error)
+    def lost(self, plan: TrialPlan, cause: Cause, detail: str, node: str | None) -> list[Loss]:
+        self.log.lose(plan.id, cause, detail, node)
+        record = self.log.records[plan.id]
+        self._behind.add(plan.id)
+        self.view.lost(record)
+        return record.losses
+
+    def ended(
+        self,
+        plan: TrialPlan,
+        state: State,
+        result: Raw | None = None,
+        error: str | None = None,
+        cause: Cause | None = None,
+    ) -> None:
+        self.log.end(plan.id, state, result, error, cause)
         record = self.log.records[plan.id]
         if self.proposals is not None:
             self.proposals.tell(record)
         self._behind.add(plan.id)
         self.view.ended(record, self.log.of_role(self.role))
+
+    def stopping(self, seconds: float) -> None:
+        self.view.stopping(seconds)
 
     def tick(self) -> None:
         """Write to MLflow at most once a second, all trials that have moved; rarely if it fails."""
@@ -88,10 +106,10 @@ class Recorder:
                 self.sync(record)
 
     def interrupt(self) -> int:
-        """Mark what was still running, and count it: the next run carries on with it."""
-        running = [r.plan.id for r in self.log.records.values() if r.state is State.RUNNING]
-        for trial in running:
+        """Mark what was still under way, and count it: the next run carries on with it."""
+        open_trials = [r.plan.id for r in self.log.records.values() if r.is_under_way]
+        for trial in open_trials:
             self.log.end(trial, State.INTERRUPTED)
-        self._behind |= set(running)
+        self._behind |= set(open_trials)
         self.flush()
-        return len(running)
+        return len(open_trials)

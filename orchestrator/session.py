@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from orchestrator.ablation.cells import arms_of, study_variants
 from orchestrator.choice import choose_from
+from orchestrator.cluster.attempts import Job, TrialSource
 from orchestrator.cluster.nodes import LOCAL, Cluster, cluster
 from orchestrator.engine.config import flattened
-from orchestrator.engine.errors import SkelTuneError
+from orchestrator.engine.errors import SkelTuneError, StorageError
 from orchestrator.engine.files import write_json
 from orchestrator.environment import git_commit
 from orchestrator.home import Home, StudyFolder
+from orchestrator.interruption import Stop
 from orchestrator.planning.trials import current_records
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialRecord
@@ -30,7 +32,6 @@ from orchestrator.tracking.saved_views import SavedView, links_to, saved_views
 from orchestrator.view import View
 
 if TYPE_CHECKING:
-    from orchestrator.cluster.tuning import Job, TrialSource
     from orchestrator.search.sampling import Proposals
 
 NO_SCHEDULER = NoScheduler(name="none")
@@ -61,6 +62,8 @@ class Session:
     tracker: MlflowTracker
     is_stopped: bool = True
     """Whether something is left to be done: known after `run`."""
+    gave_up: str | None = None
+    """Why the rest was not even tried."""
 
     def run(
         self,
@@ -75,34 +78,36 @@ class Session:
             self.folder, objective, self.log, self.tracker, view, role, source.total, proposals
         )
         recorder.mend()
-        known = current_records(self.study, self.log)
+        known, stop = current_records(self.study, self.log), Stop()
         try:
             if source.num_left > 0:
                 from orchestrator.cluster.tuning import run_trials
 
                 with cluster(self.services.cluster, self.study.spec.resources), view:
-                    run_trials(source, recorder, self._job(scheduler), known)
+                    run_trials(source, recorder, self._job(scheduler), known, stop)
         except KeyboardInterrupt:
-            view.line("stopping")
+            stop.ask()
+            view.line("stopping at once")
         finally:
             num_interrupted = recorder.interrupt()
-        self.is_stopped = num_interrupted > 0 or source.num_left > 0
+        self.gave_up = stop.reason
+        self.is_stopped = stop.is_wanted or num_interrupted > 0 or source.num_left > 0
 
     def reopen_failed(self, records: Iterable[TrialRecord]) -> None:
         """Failed trials are tried again: the cause (memory, disk, a node) may be gone."""
         for record in records:
-            if record.state is State.FAILED:
+            if record.state in {State.FAILED, State.OUT_OF_MEMORY}:
                 self.log.reopen(record.plan.id)
 
     def _job(self, scheduler: Scheduler) -> Job:
-        from orchestrator.cluster.tuning import Job
-
         spec = self.study.spec
         return Job(
             objective=spec.objective,
             resources=spec.resources,
             scheduler=scheduler,
             retries=spec.retries,
+            limits=spec.limits,
+            stop_after_same_errors=spec.stop_after_same_errors,
             max_concurrent=spec.max_concurrent,
             trials=self.folder.trials,
             scratch=self.folder.ray,
@@ -153,8 +158,12 @@ def open_session(study: Study, services: Services) -> Iterator[Session]:
         session = Session(study, services, folder, log, tracker)
         try:
             yield session
-        finally:
+        except StorageError:
+            raise  # where nothing can be written, no report is
+        except BaseException:
             session.close()
+            raise
+        session.close()
 
 
 def summary_metrics(report: StudyReport) -> dict[str, float]:

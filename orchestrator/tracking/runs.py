@@ -47,6 +47,7 @@ _STATUS = {
     State.PRUNED: "FINISHED",
     State.DIVERGED: "FAILED",
     State.FAILED: "FAILED",
+    State.OUT_OF_MEMORY: "FAILED",
 }
 
 
@@ -218,6 +219,8 @@ class MlflowTracker:
 
     def _set_state(self, run_id: str, record: TrialRecord, status: str) -> None:
         tags = [RunTag("status", record.state.value)]
+        if record.cause:
+            tags.append(RunTag("cause", record.cause.value))
         if record.error:
             tags.append(RunTag("error", record.error[-_LONGEST_TAG:]))
         metrics = []

@@ -133,7 +133,13 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
 @pytest.mark.parametrize(
     ("vendor", "doors"),
     [
-        ("ray", {"cluster/tuning", "cluster/nodes", "cluster/schedulers"}),
+        (
+            "ray",
+            {
+                f"cluster/{n}"
+                for n in ("deaths", "nodes", "probing", "schedulers", "tuning", "worker")
+            },
+        ),
         ("optuna", {"search/sampling", "search/optuna_samplers", "pictures/search"}),
         ("cmaes", {"search/cma"}),
         ("mlflow", {"tracking/runs", "tracking/registry"}),
@@ -159,7 +165,12 @@ def test_matplotlib_is_known_to_the_pictures_alone():
 @pytest.mark.parametrize(
     ("module", "allowed"),
     [
-        ("records", {"engine"}),
+        ("causes", {"engine"}),
+        ("records", {"causes", "engine"}),
+        ("failures", {"records"}),
+        ("interruption", set()),
+        ("cluster.demand", {"causes", "spec"}),
+        ("cluster.limits", {"causes", "spec"}),
         ("objective", {"engine", "records"}),
         ("spec", {"ablation.spec", "engine", "objective", "search.spec"}),
         ("ablation.spec", {"engine", "search.space"}),
