@@ -81,7 +81,7 @@ class Team:
         return torch.compile(together) if config.compile else together
 
     def whole(self, output: ModelOutput, num_clips: int) -> ModelOutput:
-        """What the workers made of their shares of so many clips, in order, in float32 or better."""
+        """What all workers made of a batch of so many clips, in order and in float32 or better."""
         if self.is_alone:
             return output
         parts = [*output.heads.values(), output.scores, output.embedding]
