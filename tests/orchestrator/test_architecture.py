@@ -135,10 +135,7 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
     [
         (
             "ray",
-            {
-                f"cluster/{n}"
-                for n in ("deaths", "nodes", "probing", "schedulers", "tuning", "worker")
-            },
+            {f"cluster/{n}" for n in "deaths final nodes probing schedulers tuning worker".split()},
         ),
         ("optuna", {"search/sampling", "search/optuna_samplers", "pictures/search"}),
         ("cmaes", {"search/cma"}),

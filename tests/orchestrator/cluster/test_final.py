@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,94 +13,15 @@ import torch
 from ray.exceptions import RayActorError
 from ray.train import WorkerGroupError
 
-from data.store import open_store
-from orchestrator.causes import Cause, Loss
+from orchestrator.causes import Cause
 from orchestrator.cluster import final
-from orchestrator.cluster.attempts import Job
-from orchestrator.cluster.final import Desk, lost_a_peer, require_room_for, run_finals
-from orchestrator.cluster.nodes import Cluster, NoResourcesError, cluster
+from orchestrator.cluster.final import Desk, lost_a_peer, require_room_for
+from orchestrator.cluster.nodes import NoResourcesError
 from orchestrator.engine.files import TrialFiles, load_state
-from orchestrator.interruption import Stop
-from orchestrator.planning.trials import plan_of
-from orchestrator.records import Role, State, TrialPlan
-from orchestrator.search.scheduler_spec import NoScheduler
-from orchestrator.spec import Limits, Resources
+from orchestrator.records import State, TrialPlan
+from orchestrator.spec import Resources
 from tests.engine.trials import make_config, train
-from tests.orchestrator.made_up import TOP1
-
-
-@dataclass
-class Heard:
-    """A listener that keeps what it is told, and does something at an epoch."""
-
-    at_epoch: Callable[[int], None] = lambda epoch: None
-    epochs: list[int] = field(default_factory=list)
-    losses: list[Loss] = field(default_factory=list)
-    ends: list[State] = field(default_factory=list)
-    errors: list[str | None] = field(default_factory=list)
-
-    def started(self, plan: TrialPlan) -> None: ...
-
-    def epoch(self, plan: TrialPlan, metrics: dict[str, float], is_pruned: bool) -> None:
-        epoch = int(metrics["epoch"])
-        if epoch not in self.epochs:
-            self.epochs.append(epoch)
-            self.at_epoch(epoch)
-
-    def lost(self, plan: TrialPlan, cause: Cause, detail: str, node: str | None) -> Sequence[Loss]:
-        self.losses.append(Loss(cause, len(self.epochs)))
-        return self.losses
-
-    def ended(self, plan, state, result, error, cause) -> None:
-        self.ends.append(state)
-        self.errors.append(error)
-
-    def stopping(self, seconds: float) -> None: ...
-
-    def tick(self) -> None: ...
-
-
-@dataclass
-class Plans:
-    """A source of these plans."""
-
-    plans: list[TrialPlan]
-    is_waiting = False
-    total = 1
-
-    @property
-    def num_left(self) -> int:
-        return len(self.plans)
-
-    def next(self) -> TrialPlan | None:
-        return self.plans.pop(0) if self.plans else None
-
-
-def make_job(root: Path, data_root: Path) -> Job:
-    return Job(
-        objective=TOP1,
-        resources=Resources(),
-        scheduler=NoScheduler(name="none"),
-        retries=2,
-        limits=Limits(),
-        stop_after_same_errors=None,
-        max_concurrent=None,
-        trials=root / "trials",
-        scratch=root / "ray",
-        data_root=data_root,
-        device="cpu",
-    )
-
-
-def final_plan(data_root: Path, **changes: object) -> TrialPlan:
-    content = {"select_on": "none", "batch_size": 8, "optimizer.lr": 1e-3, "epochs": 4, **changes}
-    config = make_config(content | {"workers": {"num": 2}})
-    return plan_of(config, open_store("synthetic", data_root), "final", Role.FINAL)
-
-
-def run(plan: TrialPlan, heard: Heard, job: Job, stop: Stop | None = None) -> None:
-    with cluster(Cluster(num_cpus=2), job.resources):
-        run_finals(Plans([plan]), heard, job, [], stop or Stop())
+from tests.orchestrator.cluster.finals import Heard, final_plan, make_job, run
 
 
 def workers_of_ours() -> list[int]:
@@ -128,22 +49,44 @@ def test_a_training_that_loses_a_worker_ends_as_an_undisturbed_one(data_root: Pa
             os.kill(workers_of_ours()[-1], signal.SIGKILL)
 
     plan, heard = final_plan(data_root), Heard(kill_one)
-    job = make_job(tmp_path, data_root)
-    run(plan, heard, job)
+    run(plan, heard, make_job(tmp_path, data_root))
 
     assert heard.epochs == [0, 1, 2, 3]
     assert [loss.cause for loss in heard.losses] == [Cause.CRASHED]
     assert heard.ends == [State.COMPLETE]
-    train(make_config(undistributed(plan)), tmp_path / "alone", data_root)
-    assert_alike(job.trials / plan.id, tmp_path / "alone")
+    assert_as_alone(plan, tmp_path, data_root)
 
 
-def undistributed(plan: TrialPlan) -> dict[str, object]:
-    return {**plan.config, "workers": None}
+@pytest.mark.slow
+def test_a_training_whose_driver_was_killed_is_carried_on_by_the_next(
+    data_root: Path, tmp_path: Path
+):
+    command = [sys.executable, "-m", "tests.orchestrator.cluster.finals"]
+    driver = subprocess.Popen(
+        [*command, str(tmp_path), str(data_root)], stdout=subprocess.PIPE, text=True
+    )
+    assert driver.stdout is not None
+    assert "epoch 1\n" in driver.stdout
+    driver.kill()
+    driver.wait()
+
+    plan, heard = final_plan(data_root), Heard()
+    begun = load_state(TrialFiles(tmp_path / "trials" / plan.id).last)["history"]
+    run(plan, heard, make_job(tmp_path, data_root))
+
+    assert len(begun) >= 2
+    assert heard.epochs == [0, 1, 2, 3]
+    assert heard.ends == [State.COMPLETE]
+    ended = load_state(TrialFiles(tmp_path / "trials" / plan.id).last)["history"]
+    assert ended[:2] == begun[:2]
+    assert_as_alone(plan, tmp_path, data_root)
 
 
-def assert_alike(first: Path, second: Path) -> None:
-    ours, theirs = (load_state(TrialFiles(folder).last) for folder in (first, second))
+def assert_as_alone(plan: TrialPlan, root: Path, data_root: Path) -> None:
+    """One process ends with the same, but for rounding."""
+    train(make_config({**plan.config, "workers": None}), root / "alone", data_root)
+    folders = root / "trials" / plan.id, root / "alone"
+    ours, theirs = (load_state(TrialFiles(folder).last) for folder in folders)
     for name, weights in theirs["model"].items():
         torch.testing.assert_close(ours["model"][name], weights, rtol=0.02, atol=0.02)
     losses = [[epoch["train/loss"] for epoch in state["history"]] for state in (ours, theirs)]
