@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -69,8 +69,13 @@ class Session:
         role: Role,
         scheduler: Scheduler = NO_SCHEDULER,
         proposals: Proposals | None = None,
+        *,
+        by_workers: bool = False,
     ) -> None:
-        """Train on the cluster until the source is dry or the user stops it."""
+        """Train on the cluster until the source is dry or the user stops it.
+
+        `by_workers`: one after the other, each by as many workers as its configuration says.
+        """
         objective, view = self.study.spec.objective, self.services.view
         recorder = Recorder(
             self.folder, objective, self.log, self.tracker, view, role, source.total, proposals
@@ -79,10 +84,9 @@ class Session:
         known, stop = current_records(self.study, self.log), Stop()
         try:
             if source.num_left > 0:
-                from orchestrator.cluster.tuning import run_trials
-
                 with cluster(self.services.cluster, self.study.spec.resources), view:
-                    run_trials(source, recorder, self._job(scheduler), known, stop)
+                    train = _trainer(by_workers)
+                    train(source, recorder, self._job(scheduler), known, stop)
         except KeyboardInterrupt:
             stop.ask()
             view.line("stopping at once")
@@ -143,6 +147,17 @@ class Session:
         page = f"#/experiments/{experiment}/runs/{run}/artifacts/{self.folder.page.name}"
         views = links_to(_views(self.study), experiment)
         return description(report, [f"[Report]({page})", *views])
+
+
+def _trainer(by_workers: bool) -> Callable[..., None]:
+    """Ray takes seconds to import, and one of its parts is enough."""
+    if by_workers:
+        from orchestrator.cluster.final import run_finals
+
+        return run_finals
+    from orchestrator.cluster.tuning import run_trials
+
+    return run_trials
 
 
 @contextmanager

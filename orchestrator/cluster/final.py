@@ -1,0 +1,252 @@
+"""Trainings by several workers, on one node or many: the only door to Ray Train.
+
+Ray Train starts the workers and joins them; what they train is the engine's. A training that has
+lost a worker is begun again as a new attempt, which goes on from the trial's folder, as everywhere.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+import torch.distributed as dist
+from ray.train import FailureConfig, RunConfig, ScalingConfig, WorkerGroupError, get_context
+from ray.train.collective import broadcast_from_rank_zero
+from ray.train.torch import TorchTrainer, get_device
+
+from orchestrator.causes import Cause, cause_of, traceback_of
+from orchestrator.cluster.attempts import Attempts, Job, Listener, TrialSource
+from orchestrator.cluster.deaths import cause_of_death
+from orchestrator.cluster.limits import Clock, watched
+from orchestrator.cluster.nodes import NoResourcesError
+from orchestrator.cluster.tuning import roomiest_node
+from orchestrator.engine.config import TrialConfig
+from orchestrator.engine.documents import Raw
+from orchestrator.engine.files import TrialFiles
+from orchestrator.engine.state import EpochMetrics
+from orchestrator.engine.trial import load_result, train_epochs
+from orchestrator.interruption import Stop, stopping_on_signals
+from orchestrator.records import State, TrialPlan, TrialRecord
+from orchestrator.spec import Limits, Resources
+
+_SECONDS_BETWEEN_LOOKS = 0.2
+_NO_RETRIES = FailureConfig(
+    max_failures=0,
+    controller_failure_limit=2,  # type: ignore[call-arg]  # else room is waited for for ever
+)
+_LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "NCCL error", "gloo")
+
+
+@dataclass(frozen=True)
+class News:
+    """What workers have told since the last look; the first error is the one that matters."""
+
+    epochs: list[EpochMetrics]
+    cause: Cause | None = None
+    error: str = ""
+
+
+class Desk:
+    """An actor between workers and driver: epochs go one way, the wish to stop the other."""
+
+    def __init__(self) -> None:
+        self._epochs: list[EpochMetrics] = []
+        self._error: tuple[Cause | None, str] = (None, "")
+        self._goes_on = True
+
+    def tell(self, metrics: EpochMetrics) -> bool:
+        """Whether another epoch is wanted."""
+        self._epochs.append(metrics)
+        return self._goes_on
+
+    def fail(self, cause: Cause, error: str) -> None:
+        if self._error[0] is None:
+            self._error = cause, error
+
+    def stop(self) -> None:
+        self._goes_on = False
+
+    def news(self) -> News:
+        epochs, self._epochs = self._epochs, []
+        return News(epochs, *self._error)
+
+
+def run_finals(
+    source: TrialSource, listener: Listener, job: Job, known: Iterable[TrialRecord], stop: Stop
+) -> None:
+    """Train one after the other, each with as many workers as its configuration says.
+
+    `job.resources` are those of one worker. To be called, and telling, as `run_trials` is. Raises
+    `NoResourcesError` where the nodes together do not hold the workers.
+    """
+    attempts = Attempts(source, listener, job, known, stop, roomiest_node)
+    try:
+        with stopping_on_signals(stop):
+            while (attempt := attempts.next()) is not None:
+                _Attempt(*attempt, attempts, listener, job, stop).run()
+    finally:
+        shutil.rmtree(job.scratch, ignore_errors=True)
+    if stop.error is not None:
+        raise stop.error
+
+
+class _Attempt:
+    """One run of Ray Train: until all epochs are done, or a worker is lost."""
+
+    def __init__(
+        self,
+        plan: TrialPlan,
+        resources: Resources,
+        attempts: Attempts,
+        listener: Listener,
+        job: Job,
+        stop: Stop,
+    ) -> None:
+        self._plan, self._resources, self._attempts = plan, resources, attempts
+        self._listener, self._job, self._stop = listener, job, stop
+        self._desk: Any = ray.remote(num_cpus=0)(Desk).remote()
+        self._error: Exception | None = None
+        self._is_stopping = False
+
+    def run(self) -> None:
+        trainer = _trainer(self._plan, self._resources, self._job, self._desk)
+        self._attempts.started(self._plan)
+        training = threading.Thread(target=self._fit, args=[trainer], daemon=True)
+        training.start()
+        while training.is_alive() and not self._stop.is_due:
+            training.join(_SECONDS_BETWEEN_LOOKS)
+            self._look()
+        if not training.is_alive():
+            self._end(self._look())
+        ray.kill(self._desk)
+
+    def _fit(self, trainer: TorchTrainer) -> None:
+        try:
+            trainer.fit()
+        except Exception as error:  # of a worker, or of Ray: told by `_end`
+            self._error = error
+
+    def _look(self) -> News:
+        news: News = ray.get(self._desk.news.remote())
+        for metrics in news.epochs:
+            self._attempts.epoch(self._plan, metrics, False)
+        self._listener.tick()
+        if self._stop.is_wanted and not self._is_stopping:
+            self._is_stopping = True
+            self._listener.stopping(self._stop.grace)
+            self._desk.stop.remote()
+        return news
+
+    def _end(self, news: News) -> None:
+        """A training that ends without a result and without an error was asked to stop."""
+        files = TrialFiles(self._job.trials / self._plan.id)
+        if news.cause is Cause.DIVERGED:
+            self._attempts.ended(self._plan, State.DIVERGED, None, news.error, news.cause)
+        elif news.cause is not None:
+            self._attempts.failed(self._plan, news.cause, news.error, None)
+        elif self._error is not None:
+            death = _death(self._error)
+            self._attempts.died(self._plan, cause_of_death(death), str(death), None)
+        elif files.result.exists():
+            self._attempts.ended(self._plan, State.COMPLETE, load_result(files))
+
+
+def _trainer(plan: TrialPlan, resources: Resources, job: Job, desk: Any) -> TorchTrainer:
+    """Its name is new: under a known name Ray would return what it remembers."""
+    config = TrialConfig.model_validate(plan.config)
+    num = 1 if config.workers is None else config.workers.num
+    require_room_for(num, resources)
+    told = {
+        "config": plan.config,
+        "out": str(job.trials / plan.id),
+        "data_root": str(job.data_root),
+        "limits": job.limits.model_dump(),
+        "desk": desk,
+    }
+    asked = {"CPU": resources.cpu, "GPU": resources.gpu}
+    return TorchTrainer(
+        _work,
+        train_loop_config=told,
+        scaling_config=ScalingConfig(
+            num_workers=num,
+            use_gpu=resources.gpu > 0,
+            resources_per_worker={name: value for name, value in asked.items() if value},
+        ),
+        run_config=RunConfig(
+            name=f"{plan.id}_{time.time_ns()}",
+            storage_path=str(job.scratch),
+            failure_config=_NO_RETRIES,
+        ),
+    )
+
+
+def _work(told: Raw) -> None:
+    """What each worker does; those but the first have nothing to tell and nothing to keep."""
+    is_first = get_context().get_world_rank() == 0
+    desk = told["desk"]
+    try:
+        for metrics in _epochs(told, is_first):
+            goes_on = ray.get(desk.tell.remote(metrics)) if is_first else None
+            if not broadcast_from_rank_zero(goes_on):
+                return
+    except Exception as error:
+        if not lost_a_peer(error):
+            ray.get(desk.fail.remote(cause_of(error), traceback_of(error)))
+        raise
+
+
+def _epochs(told: Raw, is_watched: bool) -> Iterator[EpochMetrics]:
+    """Where one worker hangs, all wait: it is enough to watch one of them."""
+    device, out = get_device(), Path(told["out"])
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    config, clock = TrialConfig.model_validate(told["config"]), Clock(Limits(**told["limits"]))
+    data_root = Path(told["data_root"])
+    epochs = train_epochs(config, out, data_root=data_root, device=str(device))
+    for _ in range(config.epochs):
+        with watched(clock.seconds_left if is_watched else None, out):
+            metrics = next(epochs)
+        clock.epoch(metrics["epoch_seconds"])
+        yield metrics
+
+
+def lost_a_peer(error: Exception) -> bool:
+    """Whether it says no more than that another worker is gone."""
+    is_distributed = isinstance(error, dist.DistError)
+    return is_distributed or any(words in str(error) for words in _LOST_PEER)
+
+
+def _death(error: Exception) -> Exception:
+    """Of what Ray Train tells, the end of the worker that died, not what others say of it."""
+    if not isinstance(error, WorkerGroupError):
+        return error
+    failures = list(error.worker_failures.values())
+    deaths = [failure for failure in failures if isinstance(failure, ray.exceptions.RayError)]
+    return [*deaths, *failures, error][0]
+
+
+def require_room_for(num: int, each: Resources) -> None:
+    """Raise `NoResourcesError` unless the living nodes together could hold so many workers."""
+    nodes: list[Raw] = ray.nodes()  # type: ignore[no-untyped-call]
+    offers = [node["Resources"] for node in nodes if node["Alive"]]
+    held = sum(_held(offer, each) for offer in offers)
+    if held >= num:
+        return
+    found = "; ".join(f"{o.get('CPU', 0):g} CPU, {o.get('GPU', 0):g} GPU" for o in offers)
+    raise NoResourcesError(
+        f"{num} workers ask for {each.cpu:g} CPU and {each.gpu:g} GPU each, and there is room for "
+        f"{held} (nodes: {found}); change workers.num or resources"
+    )
+
+
+def _held(offer: Raw, each: Resources) -> int:
+    """Workers that fit on a node."""
+    by_cpu = int(offer.get("CPU", 0) / each.cpu)
+    return by_cpu if each.gpu == 0 else min(by_cpu, int(offer.get("GPU", 0) / each.gpu))
