@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,11 +16,27 @@ from orchestrator.commands.doctor import doctor
 from orchestrator.commands.evaluate import evaluate
 from orchestrator.commands.fuse import fuse
 from orchestrator.commands.models import models_app, weights_app
-from orchestrator.commands.options import Storage, StudyName, TrackingUri, study_name
+from orchestrator.commands.options import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    Address,
+    Cpu,
+    Gpu,
+    NumCpus,
+    Storage,
+    TrackingUri,
+    command_name,
+    find_home,
+    services_of,
+    with_resources,
+)
 from orchestrator.commands.pictures import picture
 from orchestrator.commands.predict import predict
+from orchestrator.commands.promote import promote
 from orchestrator.commands.repair import repair
 from orchestrator.commands.report import report
+from orchestrator.commands.rollback import rollback
 from orchestrator.commands.status import status
 from orchestrator.commands.submit import submit
 from orchestrator.commands.ui import ui
@@ -29,11 +44,8 @@ from orchestrator.commands.ui import ui
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from orchestrator.home import Home
     from orchestrator.session import Services
-    from orchestrator.spec import Objective, Study
-
-EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+    from orchestrator.spec import Study
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,20 +61,15 @@ app.command()(evaluate)
 app.command()(fuse)
 app.command()(picture)
 app.command()(predict)
+app.command()(promote)
 app.command()(repair)
 app.command()(report)
+app.command()(rollback)
 app.command()(status)
 app.command()(submit)
 app.command()(ui)
 
 StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
-Address = Annotated[
-    str | None,
-    typer.Option("--address", envvar="RAY_ADDRESS", help="Ray cluster; default: one of our own"),
-]
-Cpu = Annotated[float | None, typer.Option("--cpu", help="CPUs a trial, instead of the file's")]
-Gpu = Annotated[float | None, typer.Option("--gpu", help="GPUs a trial, instead of the file's")]
-NumCpus = Annotated[int | None, typer.Option("--num-cpus", help="CPUs of our own Ray")]
 
 
 @app.command()
@@ -88,8 +95,8 @@ def plan(
     from orchestrator.spec import load_study
     from orchestrator.view import show_table
 
-    home = _home(storage)
-    study = _with_resources(load_study(study_file), cpu, gpu)
+    home = find_home(storage)
+    study = with_resources(load_study(study_file), cpu, gpu)
     log = StudyLog(home.study(study.spec.study).journal())
     planner = Planner(study, home.data, may_stand_in=not probe)
     shown = preview(study, planner, log, home)
@@ -131,8 +138,8 @@ def run(
     from orchestrator.study import run_study
     from orchestrator.view import show_table
 
-    study = _with_resources(load_study(study_file), cpu, gpu)
-    services = _services(study.spec.objective, address, tracking_uri, num_cpus, storage)
+    study = with_resources(load_study(study_file), cpu, gpu)
+    services = services_of(study.spec.objective, address, tracking_uri, num_cpus, storage)
     if smoke:
         raise typer.Exit(_try_out(study, services))
     outcome = run_study(study, services, retry_failed, plan)
@@ -147,53 +154,17 @@ def run(
         console.print(line, highlight=False, soft_wrap=True)
     if outcome.gave_up is not None:
         console.print(f"\nGiven up: {outcome.gave_up}", highlight=False, markup=False)
-        again = f"{_command()} run {study_file} --retry-failed"
+        again = f"{command_name()} run {study_file} --retry-failed"
         console.print(f"When that is mended: {again}", highlight=False, soft_wrap=True)
         raise typer.Exit(EXIT_FAILED)
     if outcome.is_stopped:
-        console.print(f"\nStopped; carry on with: {_command()} run {study_file}", highlight=False)
+        console.print(
+            f"\nStopped; carry on with: {command_name()} run {study_file}", highlight=False
+        )
         raise typer.Exit(EXIT_INTERRUPTED)
     _print_next(console, study.spec.study)
     if any(record.state.is_failure for record in outcome.records):
         raise typer.Exit(EXIT_FAILED)
-
-
-@app.command()
-def promote(
-    study: StudyName,
-    address: Address = None,
-    tracking_uri: TrackingUri = None,
-    cpu: Cpu = None,
-    gpu: Gpu = None,
-    num_cpus: NumCpus = None,
-    storage: Storage = None,
-) -> None:
-    """Train the best configuration finally, evaluate it once on test, register it."""
-    from orchestrator.promote import promote as promote_best
-    from orchestrator.records import State
-    from orchestrator.stored import stored_study
-
-    home = _home(storage)
-    stored = _with_resources(stored_study(home, study_name(study)), cpu, gpu)
-    services = _services(stored.spec.objective, address, tracking_uri, num_cpus, storage)
-    promotion = promote_best(stored, services)
-    choice, record, console = promotion.choice, promotion.record, _console()
-    console.print(f"chosen      {choice.told(stored.spec.objective)}", highlight=False)
-    if promotion.model is None:
-        reason = record.error or f"carry on with: {_command()} promote {study}"
-        console.print(f"final       {record.state}: {reason}", highlight=False)
-        is_open = record.state is State.INTERRUPTED
-        raise typer.Exit(EXIT_INTERRUPTED if is_open else EXIT_FAILED)
-    top1, mean_class = promotion.figures["test/top1"], promotion.figures["test/mean_class"]
-    is_fair = stored.baseline.select_on == "val"
-    remark = "evaluated once" if is_fair else "the study selected on test: not a held-out figure"
-    console.print(
-        f"final       trained on train + val, {len(record.epochs)} epochs, {record.seconds:.0f} s\n"
-        f"test        top-1 {top1:.2f}, mean class {mean_class:.2f} ({remark})\n"
-        f"registered  {promotion.model.name} version {promotion.model.version}\n"
-        f"champion    {promotion.model.uri}",
-        highlight=False,
-    )
 
 
 @app.command()
@@ -211,7 +182,7 @@ def train(
     from orchestrator.spec import Objective
 
     config = load_trial(trial_file, parse_overrides(overrides or []))
-    services = _services(Objective(metric=config.metric, mode=config.mode), None, tracking_uri)
+    services = services_of(Objective(metric=config.metric, mode=config.mode), None, tracking_uri)
     name = " ".join([trial_file.stem, *(overrides or [])])
     record = train_single(config, name, services, device)
     folder = services.home.single(record.plan.id).trial(record.plan.id)
@@ -256,32 +227,10 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _home(storage: str | None = None) -> Home:
-    from orchestrator.home import Home
-
-    return Home.find(storage)
-
-
 def _console() -> Console:
     from orchestrator.view import plain_console
 
     return plain_console()
-
-
-def _services(
-    objective: Objective,
-    address: str | None,
-    tracking_uri: str | None,
-    num_cpus: int | None = None,
-    storage: str | None = None,
-) -> Services:
-    from orchestrator.cluster.nodes import Cluster
-    from orchestrator.session import Services
-    from orchestrator.view import View
-
-    home = _home(storage)
-    uri = home.tracking_uri(tracking_uri)
-    return Services(home, uri, View(_console(), objective), Cluster(address, num_cpus))
 
 
 def _try_out(study: Study, services: Services) -> int:
@@ -299,24 +248,6 @@ def _try_out(study: Study, services: Services) -> int:
     return 0
 
 
-def _with_resources(study: Study, cpu: float | None, gpu: float | None) -> Study:
-    from dataclasses import replace
-
-    asked = {"cpu": cpu, "gpu": gpu}
-    known = study.spec.resources.model_dump()
-    changed = known | {key: value for key, value in asked.items() if value is not None}
-    resources = type(study.spec.resources).model_validate(changed)
-    return replace(study, spec=study.spec.model_copy(update={"resources": resources}))
-
-
-def _command() -> str:
-    """How this command can be called again from here."""
-    if shutil.which("skeltune"):
-        return "skeltune"
-    called = Path(sys.argv[0])
-    return "python -m orchestrator" if called.name == "__main__.py" else os.path.relpath(called)
-
-
 def _print_next(console: Console, study: str) -> None:
     steps = {
         f"report {study} --format latex": "the table for a paper; also markdown, csv, html",
@@ -324,5 +255,5 @@ def _print_next(console: Console, study: str) -> None:
         f"promote {study}": "train the best finally and register it",
     }
     width = max(map(len, steps))
-    lines = [f"  {_command()} {step:{width}s}   {why}" for step, why in steps.items()]
+    lines = [f"  {command_name()} {step:{width}s}   {why}" for step, why in steps.items()]
     console.print("\n".join(["", "Next:", *lines]), highlight=False, soft_wrap=True)

@@ -2,88 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.choice import Choice, choose
-from orchestrator.engine.errors import SkelTuneError
-from orchestrator.engine.files import TrialFiles
-from orchestrator.engine.final import evaluate_final
-from orchestrator.engine.state import EpochMetrics
+from orchestrator.choice import Candidate
+from orchestrator.engine.config import Workers
+from orchestrator.planning.finals import final_plans
 from orchestrator.planning.trials import Planner
-from orchestrator.records import Role, State, TrialRecord
-from orchestrator.search.population import population_of
+from orchestrator.promotion.choosing import Choice, Wish, choice_table
+from orchestrator.promotion.finishing import Finals, Promoted, finish
+from orchestrator.promotion.passing import Rule
+from orchestrator.promotion.selecting import Selection, require_configuration
+from orchestrator.records import Role, State, TrialPlan, TrialRecord
 from orchestrator.session import Services, Session, open_session
 from orchestrator.sources import CellSource
 from orchestrator.spec import Study
 from orchestrator.storage.data_sets import bring_stores
-from orchestrator.tracking.registry import RegisteredModel, register
+from orchestrator.stored import stored_log
+from orchestrator.view import show_table
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """What a promotion did; `model` is None where the final training did not finish."""
+    """How far a promotion came; `model` is None where a training did not finish.
 
-    choice: Choice
-    record: TrialRecord
-    model: RegisteredModel | None
-    figures: EpochMetrics
-    """Of the test split: `test/top1` and so on."""
+    `records` are the trainings that the promotion asked for.
+    """
 
-
-class NothingToPromoteError(SkelTuneError):
-    """No trial of the study is complete."""
+    choice: Choice | None
+    records: tuple[TrialRecord, ...] = ()
+    model: Promoted | None = None
 
 
-def promote(study: Study, services: Services) -> Promotion:
-    """Train the winner on train + val, evaluate it once on test, register it as the champion."""
+def promote(
+    study: Study, services: Services, wish: Wish, rule: Rule, workers: Workers | None = None
+) -> Promotion:
+    """Choose, train on train + val, look once at test, register, and ask the gate.
+
+    Again: goes on with what is missing. Raises `SkelTuneError` where there is nothing to promote.
+    """
+    require_configuration(study)
     with open_session(study, services) as session:
-        choice = choose(study, session.log, session.folder)
-        if choice is None:
-            raise NothingToPromoteError(f"study {study.spec.study!r} has no complete trial yet")
-        if choice.streams:
-            streams = ", ".join(choice.streams)
-            raise SkelTuneError(
-                f"{choice.variant} is an ensemble of {streams}; only single trainings are promoted"
-            )
-        if population_of(study) is not None:
-            raise SkelTuneError(
-                f"{choice.variant} belongs to a population, whose members go on from each other's "
-                "weights: no configuration alone leads to it; only single trainings are promoted"
-            )
         bring_stores(session.log.data, services.home.data, services.home.data_sets)
         planner = Planner(study, services.home.data)
-        changes = {**choice.changes, "select_on": "none"}
-        plan = planner.plan(f"final {choice.variant}", Role.FINAL, choice.variant, changes)
-        if plan.id not in session.log.records:  # else a cell of the study is the final training
-            session.log.plan(plan)
-        record = session.log.records[plan.id]
-        session.reopen_failed([record])
-        session.run(CellSource([record.plan], session.log), record.plan.role)
-        if record.state is not State.COMPLETE:
-            return Promotion(choice, record, None, {})
-        figures = evaluate_final(session.folder.trial(plan.id), services.home.data)
-        model = _register(session, choice, record, figures)
-        return Promotion(choice, record, model, figures)
+        selection = Selection(study, session.log, session.folder, planner, wish)
+        choice = selection.choice(lambda plans: _train(session, plans, Role.REPLICA))
+        if choice is None:
+            return Promotion(None, tuple(session.log.of_role(Role.REPLICA)))
+        show_table(services.view.console, choice_table(choice))
+        plans = _final_plans(planner, choice.winner, wish, workers)
+        _train(session, plans, Role.FINAL, by_workers=workers is not None)
+        records = tuple(session.log.records[plan.id] for plan in plans)
+        if any(record.state is not State.COMPLETE for record in records):
+            return Promotion(choice, records)
+        store = planner.store(study.config(choice.winner.changes, choice.winner.variant))
+        return Promotion(choice, records, finish(Finals(session, choice, records), store, rule))
 
 
-def _register(
-    session: Session, choice: Choice, record: TrialRecord, figures: EpochMetrics
-) -> RegisteredModel:
-    config, study = record.plan.config, session.study.spec
-    files = TrialFiles(session.folder.bring(record.plan.id))
-    run_id = session.tracker.run_id(record.plan.id)
-    assert run_id is not None
-    data = config["data"]
-    stream = "" if data["stream"] == "joint" else f"-{data['stream']}"
-    name = f"{config['model']['name']}-{data['name']}-{data['protocol']}{stream}"
-    lineage = {
-        "study": study.study,
-        "variant": choice.variant,
-        "trial": record.plan.id,
-        "data_digest": record.plan.data_digest,
-        "selected_on": session.study.baseline.select_on,
-        f"selected_by/{study.objective.metric}": f"{choice.value:.4f}",
-        "test/top1": f"{figures['test/top1']:.4f}",
-    }
-    kept = [files.best, files.config, files.result]
-    return register(session.services.tracking_uri, name, run_id, kept, lineage)
+def preview(study: Study, services: Services, wish: Wish) -> Choice:
+    """What would be chosen by what is known now; trains nothing and writes nothing."""
+    require_configuration(study)
+    log = stored_log(services.home, study.spec.study)
+    folder = services.home.study(study.spec.study)
+    bring_stores(log.data, services.home.data, services.home.data_sets)
+    planner = Planner(study, services.home.data)
+    choice = Selection(study, log, folder, planner, wish).choice(train=None)
+    assert choice is not None
+    return choice
+
+
+def _final_plans(
+    planner: Planner, winner: Candidate, wish: Wish, workers: Workers | None
+) -> list[TrialPlan]:
+    first = planner.study.baseline.seed
+    seeds = range(first, first + wish.num_seeds)
+    return final_plans(planner, winner.variant, winner.members, seeds=seeds, workers=workers)
+
+
+def _train(
+    session: Session, plans: Sequence[TrialPlan], role: Role, *, by_workers: bool = False
+) -> bool:
+    """Whether it came to its end; what failed before is tried again."""
+    session.reopen_failed([session.log.plan(plan) for plan in plans])
+    session.run(CellSource(list(plans), session.log), role, by_workers=by_workers)
+    return not session.is_stopped

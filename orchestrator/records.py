@@ -56,6 +56,8 @@ class Role(StrEnum):
     """A try at the hyper-parameters of a variant, before its seeds are run."""
     SEARCH = "search"
     """A point of a search space."""
+    REPLICA = "replica"
+    """A good point of a search with a fresh seed, before one of them is chosen."""
     FINAL = "final"
     """The promoted configuration, trained on train + val."""
     SINGLE = "single"

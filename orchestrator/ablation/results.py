@@ -149,8 +149,12 @@ def _row(study: Study, variant: Variant, found: Iterable[CellResult]) -> Variant
 
 
 def sample_of(cells: Sequence[CellResult]) -> Sample | None:
-    """Of the cells that are done; clip by clip only where all of them saw the same clips."""
-    done = [(cell.cell.seed, cell.score) for cell in cells if cell.score is not None]
+    """Of the cells that are done."""
+    return stacked([(c.cell.seed, c.score) for c in cells if c.score is not None])
+
+
+def stacked(done: Sequence[tuple[int, CellScore]]) -> Sample | None:
+    """Scores by their seed; clip by clip only where all of them are of the same clips."""
     if not done:
         return None
     names = [score.names for _, score in done if score.names is not None]

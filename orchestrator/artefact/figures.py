@@ -49,15 +49,15 @@ def measure(labels: IntArray, probabilities: NDArray[np.float64]) -> Figures:
     per_class = class_accuracy(torch.from_numpy(labels), torch.from_numpy(probabilities))
     return Figures(
         num_clips=len(labels),
-        top1=_share(hits[:, 0]),
-        top5=_share(hits.any(axis=1)),
+        top1=share(hits[:, 0]),
+        top5=share(hits.any(axis=1)),
         mean_class=_mean_class(hits[:, 0], labels),
         loss=_mean(-np.log(np.maximum(own, np.finfo(np.float64).tiny))),
         per_class=tuple(per_class),
     )
 
 
-def _share(hits: Hits) -> Figure:
+def share(hits: Hits) -> Figure:
     """Wilson's interval."""
     from scipy.stats import binomtest
 

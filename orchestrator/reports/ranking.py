@@ -9,8 +9,8 @@ from orchestrator.records import State, TrialRecord
 from orchestrator.spec import Objective
 
 
-def best_variant(results: AblationResults) -> VariantResult | None:
-    """The best mean over seeds, among the variants with the most of the first seeds complete.
+def complete_rows(results: AblationResults) -> list[VariantResult]:
+    """The variants that can be compared by their means: those with most of the first seeds.
 
     Seeds that a race adds do not count: it adds them where the verdict is open. Of several settings
     the first counts: an easier one has higher figures, not better variants.
@@ -19,18 +19,11 @@ def best_variant(results: AblationResults) -> VariantResult | None:
     known = [row for row in rows if row.sample is not None]
     first = len(results.ablation.first_seeds)
     most = min(max((num_seeds(row) for row in known), default=0), first)
-    complete = [row for row in known if num_seeds(row) >= most]
-    pick = max if results.study.spec.objective.mode == "max" else min
-    return pick(complete, key=_mean) if complete else None
+    return [row for row in known if num_seeds(row) >= most]
 
 
 def num_seeds(row: VariantResult) -> int:
     return len(row.sample.seeds) if row.sample is not None else 0
-
-
-def _mean(row: VariantResult) -> float:
-    assert row.sample is not None
-    return float(row.sample.values.mean())
 
 
 def ranking(records: Iterable[TrialRecord], objective: Objective) -> list[TrialRecord]:

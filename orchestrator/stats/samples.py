@@ -5,7 +5,7 @@ Shapes: S seeds, C clips of the evaluated split.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,11 @@ class Sample:
             assert self.clips.shape[0] == len(self.seeds)
             assert self.clips.shape[1] > 0
             assert np.allclose(self.clips.mean(axis=1), self.values, rtol=1e-6, atol=1e-6)
+
+    @classmethod
+    def of_values(cls, values: Mapping[int, float]) -> Sample:
+        """Values by their seed, of which no clips are known."""
+        return cls(tuple(values), np.array(list(values.values()), dtype=np.float64))
 
     @property
     def num_clips(self) -> int | None:
