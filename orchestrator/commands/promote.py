@@ -90,7 +90,7 @@ def promote(
     if dry_run:
         show_table(console, choice_table(preview(stored, services, wish)))
         return
-    together = None if workers is None else Workers(num=workers)
+    together = None if workers is None else Workers.model_validate({"num": workers})
     done = promote_best(stored, services, wish, Rule(min_gain, force), together)
     if done.model is None:
         raise typer.Exit(_unfinished(console, done, study))

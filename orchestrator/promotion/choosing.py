@@ -81,13 +81,13 @@ def _named(candidates: Sequence[Candidate], variant: str) -> Candidate:
 
 def _why(order: Sequence[Candidate], by: By, figure: str) -> str:
     first, rest = order[0], order[1:]
-    among = f" of {len(order)}" if rest else ", the only one there is"
+    if not rest:
+        return "the only one there is"
+    among = f"of {len(order)} candidates"
     if by is By.LOWER_BOUND and first.bound is not None:
-        return f"best bound of {figure}, {first.bound:.2f}{among}"
-    best = f"best mean of {figure}, {first.value:.2f}{among}"
-    if by is By.LOWER_BOUND:
-        return f"{best}; with one seed each there is no bound"
-    return best
+        return f"the best bound of {figure}, {first.bound:.2f}, {among}"
+    best = f"the best mean of {figure}, {first.value:.2f}, {among}"
+    return f"{best}; one seed each gives no bound" if by is By.LOWER_BOUND else best
 
 
 def choice_table(choice: Choice) -> Table:
@@ -148,8 +148,8 @@ def scoring(
     if not front:
         raise NothingToPromoteError("the search has no complete trial yet; run it first")
     columns = list(zip(objectives, zip(*front, strict=True), strict=True))
-    best = tuple(min(column, key=lambda v, o=o: o.sign * v) for o, column in columns)
-    worst = tuple(max(column, key=lambda v, o=o: o.sign * v) for o, column in columns)
+    ends = [sorted(column, reverse=o.mode == "max") for o, column in columns]
+    best, worst = tuple(column[0] for column in ends), tuple(column[-1] for column in ends)
     return Scoring(objectives, tuple(weights[o.metric] for o in objectives), best, worst)
 
 

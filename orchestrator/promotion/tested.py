@@ -46,7 +46,8 @@ class Tested:
     @property
     def hits(self) -> NDArray[np.float64]:
         """(S, C): 0 or 100."""
-        return 100.0 * (self.scores.argmax(axis=2) == self.labels)
+        hits: NDArray[np.float64] = 100.0 * (self.scores.argmax(axis=2) == self.labels)
+        return hits
 
     @property
     def top1(self) -> float:
