@@ -15,7 +15,7 @@ from orchestrator.engine.evaluate import top_k
 from orchestrator.promotion.gate import CONFIDENCE
 from orchestrator.promotion.looks import Look
 from orchestrator.promotion.measuring import Costs
-from orchestrator.promotion.tested import Tested
+from orchestrator.promotion.split_scores import SplitScores
 from orchestrator.stats.effects import contrast
 
 MOST_PAIRS = 10
@@ -57,7 +57,7 @@ class Facts:
     """Everything that a card tells."""
 
     description: Description
-    tested: Tested
+    tested: SplitScores
     look: Look
     costs: Costs
     robustness: Sequence[tuple[float, float]]
@@ -80,7 +80,7 @@ def short_description(facts: Facts) -> str:
     )
 
 
-def accuracy(tested: Tested) -> Accuracy:
+def accuracy(tested: SplitScores) -> Accuracy:
     """Over seeds and clips; of a single seed over clips, by Wilson."""
     from orchestrator.artefact.figures import share
 
@@ -96,7 +96,7 @@ def accuracy(tested: Tested) -> Accuracy:
     return Accuracy(tested.top1, low, high, over, per_seed, _top5(tested))
 
 
-def class_rows(tested: Tested, classes: Sequence[str]) -> list[ClassRow]:
+def class_rows(tested: SplitScores, classes: Sequence[str]) -> list[ClassRow]:
     """Mean over seeds."""
     per_clip = tested.hits.mean(axis=0)
     masks = [tested.labels == label for label in range(len(classes))]
@@ -106,7 +106,7 @@ def class_rows(tested: Tested, classes: Sequence[str]) -> list[ClassRow]:
     ]
 
 
-def confused_pairs(tested: Tested, classes: Sequence[str]) -> list[Confused]:
+def confused_pairs(tested: SplitScores, classes: Sequence[str]) -> list[Confused]:
     """The largest shares first; none below one clip of one seed."""
     num, counts = len(classes), np.zeros((len(classes), len(classes)))
     for chosen in tested.scores.argmax(axis=2):
@@ -121,7 +121,7 @@ def confused_pairs(tested: Tested, classes: Sequence[str]) -> list[Confused]:
     ]
 
 
-def _top5(tested: Tested) -> float:
+def _top5(tested: SplitScores) -> float:
     import torch
 
     labels = torch.from_numpy(tested.labels)

@@ -22,7 +22,7 @@ from orchestrator.promotion.gate import Decision
 from orchestrator.promotion.looks import Ledger, Look
 from orchestrator.promotion.measuring import costs_of, robustness
 from orchestrator.promotion.passing import Rule, pass_gate
-from orchestrator.promotion.tested import FILE_NAME, Tested
+from orchestrator.promotion.split_scores import FILE_NAME, SplitScores
 from orchestrator.records import TrialRecord
 from orchestrator.session import Session
 from orchestrator.tracking.registry import Registry
@@ -36,7 +36,7 @@ class Promoted:
 
     name: str
     version: str
-    tested: Tested
+    tested: SplitScores
     look: Look
     decision: Decision
     against: str | None
@@ -98,7 +98,7 @@ def finish(finals: Finals, store: ArrayStore, rule: Rule) -> Promoted:
     return Promoted(name, version, tested, look, decision, against)
 
 
-def _tested(finals: Finals, registry: Registry) -> Tested:
+def _tested(finals: Finals, registry: Registry) -> SplitScores:
     """The look itself. What was seen before is not computed again."""
     for record in finals.records:
         files = TrialFiles(finals.folder(record))
@@ -112,11 +112,11 @@ def _tested(finals: Finals, registry: Registry) -> Tested:
     known = [scores for scores in fused if scores is not None and scores.split == "test"]
     if len(known) < len(fused):
         raise SkelTuneError("the final trainings have no scores of test; delete their predictions")
-    return Tested.of([of[0].plan.seed for of in finals.by_seed], known)
+    return SplitScores.of([of[0].plan.seed for of in finals.by_seed], known)
 
 
 def _register(
-    finals: Finals, store: ArrayStore, registry: Registry, tested: Tested, look: Look
+    finals: Finals, store: ArrayStore, registry: Registry, tested: SplitScores, look: Look
 ) -> str:
     lineage = _lineage(finals, tested, look)
     artefact = _artefact(finals, store, lineage)
@@ -150,7 +150,7 @@ def _artefact(finals: Finals, store: ArrayStore, lineage: dict[str, str]) -> Art
     return make_artefact(finals.name, members, store, fusing=winner.fuse, lineage=lineage)
 
 
-def _lineage(finals: Finals, tested: Tested, look: Look) -> dict[str, str]:
+def _lineage(finals: Finals, tested: SplitScores, look: Look) -> dict[str, str]:
     study, choice = finals.session.study, finals.choice
     told = {
         "study": study.spec.study,

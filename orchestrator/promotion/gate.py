@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from scipy import stats
 
-from orchestrator.promotion.tested import Tested
+from orchestrator.promotion.split_scores import SplitScores
 from orchestrator.stats.effects import common_seeds, contrast
 
 CONFIDENCE = 0.95
@@ -66,8 +66,8 @@ class Decision:
 
 
 def decide(
-    candidate: Tested,
-    champion: Tested | None,
+    candidate: SplitScores,
+    champion: SplitScores | None,
     *,
     min_gain: float | None = None,
     is_forced: bool = False,
@@ -85,7 +85,7 @@ def decide(
 
 
 def incomparable(
-    candidate: Tested, reason: str, champion: float | None = None, *, is_forced: bool
+    candidate: SplitScores, reason: str, champion: float | None = None, *, is_forced: bool
 ) -> Decision:
     verdict = Verdict.FORCED if is_forced else Verdict.INCOMPARABLE
     return Decision(verdict, candidate.top1, champion, None, reason)
@@ -97,7 +97,7 @@ def _rule(gain: Gain, min_gain: float | None, is_better: bool) -> str:
     return f"the gain is {'at least' if is_better else 'below'} the {min_gain:g} points asked for"
 
 
-def difference_of(candidate: Tested, champion: Tested) -> str | None:
+def difference_of(candidate: SplitScores, champion: SplitScores) -> str | None:
     """Why two versions cannot be compared; None where they can."""
     if candidate.protocol != champion.protocol:
         return f"the champion was tested on {champion.protocol}, this on {candidate.protocol}"
@@ -112,7 +112,7 @@ def difference_of(candidate: Tested, champion: Tested) -> str | None:
     return None
 
 
-def gain_of(candidate: Tested, champion: Tested) -> Gain:
+def gain_of(candidate: SplitScores, champion: SplitScores) -> Gain:
     """Over seeds and clips where both have two seeds in common, else over clips alone."""
     ours, theirs = candidate.sample, champion.sample
     num_clips = len(candidate.clips)
@@ -125,7 +125,7 @@ def gain_of(candidate: Tested, champion: Tested) -> Gain:
     return _over_clips(candidate, champion)
 
 
-def _over_clips(candidate: Tested, champion: Tested) -> Gain:
+def _over_clips(candidate: SplitScores, champion: SplitScores) -> Gain:
     """Student's interval; its standard error is never below the worth of one clip."""
     differences = candidate.hits.mean(axis=0) - champion.hits.mean(axis=0)
     num = len(differences)

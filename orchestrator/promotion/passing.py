@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.promotion.gate import Decision, Verdict, decide, incomparable
 from orchestrator.promotion.looks import who
-from orchestrator.promotion.tested import FILE_NAME, Tested
+from orchestrator.promotion.split_scores import FILE_NAME, SplitScores
 from orchestrator.tracking.registry import Move, Registry, now
 
 
@@ -20,7 +20,7 @@ class Rule:
 
 
 def pass_gate(
-    registry: Registry, name: str, version: str, candidate: Tested, rule: Rule
+    registry: Registry, name: str, version: str, candidate: SplitScores, rule: Rule
 ) -> tuple[Decision, str | None]:
     """What was decided, and against which version. Nobody else's promotion comes between."""
     with registry.alone(name) as fence:
@@ -38,7 +38,12 @@ def pass_gate(
 
 
 def _decision(
-    registry: Registry, name: str, version: str, candidate: Tested, present: str | None, rule: Rule
+    registry: Registry,
+    name: str,
+    version: str,
+    candidate: SplitScores,
+    present: str | None,
+    rule: Rule,
 ) -> Decision:
     if present is None:
         return decide(candidate, None)
@@ -47,7 +52,7 @@ def _decision(
         return Decision(Verdict.ALREADY, candidate.top1, candidate.top1, None, reason)
     try:
         with registry.gate_file(name, present, FILE_NAME) as file:
-            champion = Tested.load(file)
+            champion = SplitScores.load(file)
     except SkelTuneError as error:
         return incomparable(candidate, str(error), is_forced=rule.is_forced)
     return decide(candidate, champion, min_gain=rule.min_gain, is_forced=rule.is_forced)

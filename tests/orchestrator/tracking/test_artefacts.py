@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +23,7 @@ from orchestrator.artefact.predicting import Predictor
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.tracking.artefacts import fetched, push_artefact
 from tests.engine.trials import make_config, train
+from tests.serving import post, served
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 WITHOUT_VENDORS = """
@@ -132,42 +129,8 @@ def test_a_model_that_is_not_there_is_told(registered: Registered, place: str):
 
 @pytest.fixture
 def server(registered: Registered) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = "mlflow models serve -m models:/tiny@champion --env-manager local --workers 1"
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command.split(), "--host", "127.0.0.1", "--port", str(port)],
-        cwd=CHECKOUT,
-        env=os.environ
-        | {"MLFLOW_TRACKING_URI": registered.uri, "PYTHONPATH": str(CHECKOUT)}
-        | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    url = f"http://127.0.0.1:{port}"
-    limit = time.monotonic() + 180
-    while not answers(f"{url}/ping"):
-        assert process.poll() is None
-        assert time.monotonic() < limit, "the server does not come up"
-        time.sleep(0.5)
-    yield url
-    os.killpg(process.pid, 15)
-    process.wait(30)
-
-
-def answers(url: str) -> bool:
-    try:
-        return bool(urllib.request.urlopen(url, timeout=5).status == 200)
-    except OSError:
-        return False
-
-
-def post(url: str, clips: list) -> list[dict]:
-    body = json.dumps({"dataframe_records": [{"skeleton": clip} for clip in clips]}).encode()
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    return json.loads(urllib.request.urlopen(request, timeout=60).read())["predictions"]
+    with served("models:/tiny@champion", registered.uri) as url:
+        yield url
 
 
 def test_a_server_answers_with_the_right_classes(registered: Registered, server: str):

@@ -23,7 +23,7 @@ FILE_NAME = "test_scores.npz"
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class SplitScores:
     """`clips` (C,) are names, `labels` (C,), `scores` (S, C, K) with the members fused.
 
     The first seed is that of the model that is registered.
@@ -37,7 +37,7 @@ class Tested:
     protocol: str
 
     @classmethod
-    def of(cls, seeds: Sequence[int], fused: Sequence[Predictions]) -> Tested:
+    def of(cls, seeds: Sequence[int], fused: Sequence[Predictions]) -> SplitScores:
         first = fused[0]
         scores = np.stack([each.scores for each in fused])
         about = first.data_digest, first.protocol
@@ -72,7 +72,7 @@ class Tested:
         write_bytes(path, buffer.getvalue())
 
     @classmethod
-    def load(cls, path: Path) -> Tested:
+    def load(cls, path: Path) -> SplitScores:
         """Raises `SkelTuneError` for a file of another kind; nothing in it is executed."""
         try:
             saved = load_predictions(path)
