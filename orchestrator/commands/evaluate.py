@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from data.store import ArrayStore
     from orchestrator.artefact.description import Description
     from orchestrator.artefact.figures import Figure, Figures
+    from orchestrator.promotion.looks import Look
 
 
 def evaluate(
@@ -33,17 +34,22 @@ def evaluate(
     from orchestrator.artefact.predicting import Predictor
     from orchestrator.home import Home
     from orchestrator.model_sources import open_model
+    from orchestrator.promotion.looks import Ledger
 
     home = Home.find()
     artefact = open_model(model, home.tracking_uri(tracking_uri))
     description = artefact.description
     store = ensure_store(data or description.preparation.store, home.data)
     protocol = protocol or description.protocol
-    if split == "test":
-        on_test_look(description, store, protocol)
+    ledger = Ledger.of(home, store.digest, protocol)
+    look = ledger.ask(description.name, ()) if split == "test" else None
+    if look is not None:
+        on_test_look(look, store, protocol)
     predictor = Predictor(artefact, device=device, batch_size=batch_size)
     clips, probabilities = predictor.predict_split(store, protocol, split)
     figures = measure(store.labels[clips], probabilities)
+    if look is not None:
+        ledger.tell(look, figures.top1.value)
     remark = _remark(description, store, protocol, split)
     if as_json:
         _write_json(description, figures, f"{store.name}, {protocol}, {split}", remark)
@@ -51,10 +57,10 @@ def evaluate(
         _show(description, figures, f"{store.name}, {protocol}, {split}", remark, per_class)
 
 
-def on_test_look(description: Description, store: ArrayStore, protocol: str) -> None:
+def on_test_look(look: Look, store: ArrayStore, protocol: str) -> None:
     """Whoever evaluates on test is told what that means."""
     print(
-        f"skeltune: {description.name} looks at the test split of {store.name}, {protocol}; "
+        f"skeltune: {look.model}: {look.told()} ({store.name}, {protocol}); "
         "a choice made by this figure is no longer tested by it",
         file=sys.stderr,
     )

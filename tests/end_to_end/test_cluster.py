@@ -111,7 +111,8 @@ def test_a_study_runs_on_a_given_cluster_and_is_tracked_on_a_given_server(
     (bench.home / "mlflow.db").unlink()
 
     bench.skeltune("run", study, "--address", ray_address, "--tracking-uri", mlflow_uri)
-    bench.skeltune("promote", "tiny", "--address", ray_address, "--tracking-uri", mlflow_uri)
+    there = ["--address", ray_address, "--tracking-uri", mlflow_uri]
+    bench.skeltune("promote", "tiny", "--seeds", 1, *there)
 
     client = MlflowClient(mlflow_uri)
     experiment = client.get_experiment_by_name("tiny")
@@ -120,8 +121,9 @@ def test_a_study_runs_on_a_given_cluster_and_is_tracked_on_a_given_server(
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert sorted(run.data.tags["role"] for run in runs) == ["cell"] * 4 + ["final", "study"]
     champion = client.get_model_version_by_alias("mdrgcn-synthetic-xsub", "champion")
-    files = {file.path for file in client.list_artifacts(champion.run_id, "model")}
-    assert files == {"model/best.pt", "model/config.yaml", "model/result.json"}
+    files = {file.path for file in client.list_artifacts(champion.run_id, "model/data/model")}
+    names = {"card.html", "card.md", "model.json", "weights"}
+    assert files == {f"model/data/model/{name}" for name in names}
     assert not (bench.home / "mlflow.db").exists()
 
 
