@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.files import TrialFiles
@@ -14,9 +15,6 @@ from orchestrator.search.sampling import Proposals
 from orchestrator.spec import Objective
 from orchestrator.tracking.runs import Tracker
 from orchestrator.view import View
-
-_SECONDS_BETWEEN_SYNCS = 1.0
-_SECONDS_BETWEEN_TRIES = 30.0
 
 
 @dataclass
@@ -31,13 +29,12 @@ class Recorder:
     role: Role
     total: int
     proposals: Proposals | None = None
-    _behind: set[str] = field(default_factory=set)
-    _synced: float = 0.0
 
     def started(self, plan: TrialPlan) -> None:
         self.log.start(plan.id)
-        self._behind.add(plan.id)
-        self.view.started(self.log.records[plan.id])
+        record = self.log.records[plan.id]
+        self.sync(record)
+        self.view.started(record)
 
     def epoch(self, plan: TrialPlan, metrics: dict[str, float]) -> None:
         if not self.log.epoch(plan.id, metrics):
@@ -45,36 +42,32 @@ class Recorder:
         value = metrics.get(self.objective.metric)
         if self.proposals is not None and value is not None:
             self.proposals.report(plan.id, int(metrics["epoch"]), value)
-        self._behind.add(plan.id)
+        self.sync(self.log.records[plan.id])
 
     def ended(self, plan: TrialPlan, state: State, result: Raw | None, error: str | None) -> None:
         self.log.end(plan.id, state, result, error)
         record = self.log.records[plan.id]
         if self.proposals is not None:
             self.proposals.tell(record)
-        self._behind.add(plan.id)
+        self.sync(record)
         self.view.ended(record, self.log.of_role(self.role))
 
     def tick(self) -> None:
-        """Write to MLflow at most once a second, all trials that have moved; rarely if it fails."""
-        now = time.monotonic()
-        pause = _SECONDS_BETWEEN_TRIES if self.tracker.late else _SECONDS_BETWEEN_SYNCS
-        if now - self._synced >= pause:
-            self.flush()
-            self._synced = time.monotonic()
-        self.view.refresh(self.log.of_role(self.role), self.total)
-
-    def flush(self) -> None:
-        behind, self._behind = self._behind | self.tracker.late, set()
-        for trial in behind:
-            self.sync(self.log.records[trial])
+        self.view.refresh(self._shown, self.total)
 
     def sync(self, record: TrialRecord) -> None:
+        self.tracker.sync(record, partial(self._artifacts, record))
+
+    def _artifacts(self, record: TrialRecord) -> list[Path]:
+        """What is worth keeping with the trial's run."""
         files = TrialFiles(self.folder.trial(record.plan.id))
         is_undrawn = files.predictions.exists() and not files.confusion.exists()
         if record.state is State.COMPLETE and is_undrawn:
             draw_confusion(files)
-        self.tracker.sync(record, files.artifacts)
+        return files.artifacts
+
+    def _shown(self) -> list[TrialRecord]:
+        return self.log.of_role(self.role)
 
     def mend(self) -> None:
         """Bring every run up to date with what an earlier driver, dead or done, left in the log."""
@@ -88,6 +81,5 @@ class Recorder:
         running = [r.plan.id for r in self.log.records.values() if r.state is State.RUNNING]
         for trial in running:
             self.log.end(trial, State.INTERRUPTED)
-        self._behind |= set(running)
-        self.flush()
+            self.sync(self.log.records[trial])
         return len(running)

@@ -26,8 +26,9 @@ from orchestrator.search.sampling import Proposals
 from orchestrator.search.scheduler_spec import NoScheduler, Scheduler
 from orchestrator.spec import Study
 from orchestrator.stored import remember, stored_report, write_report
-from orchestrator.tracking.runs import MlflowTracker, StudySummary, StudyTags
+from orchestrator.tracking.runs import MlflowTracker
 from orchestrator.tracking.saved_views import SavedView, links_to, saved_views
+from orchestrator.tracking.study_run import StudySummary, StudyTags
 from orchestrator.view import View
 
 NO_SCHEDULER = NoScheduler(name="none")
@@ -110,11 +111,9 @@ class Session:
             summary = self._summary()
         finally:
             self.tracker.finish("KILLED" if self.is_stopped else "FINISHED", summary)
-        if self.tracker.late:
-            behind = f"MLflow lacks the last news of {len(self.tracker.late)} trials"
-            self.services.view.line(f"{behind}; the same command brings it up to date")
 
     def _summary(self) -> StudySummary:
+        self.tracker.catch_up()
         write_json(self.folder.runs, self.tracker.run_ids)
         report = stored_report(self.study, self.log, self.folder)
         files = write_report(report, self.folder)
@@ -167,7 +166,8 @@ def _tracker(study: Study, services: Services) -> MlflowTracker:
     tags = {"study": spec.study, **git_tags()}
     params |= flattened(study.baseline.plain())
     about = StudyTags(spec.study, params, tags, varied_paths(study), _views(study))
-    return MlflowTracker(services.tracking_uri, services.home.artifacts, about)
+    uri, tell = services.tracking_uri, services.view.line
+    return MlflowTracker(uri, services.home.artifacts, about, tell)
 
 
 def _views(study: Study) -> tuple[SavedView, ...]:
