@@ -77,7 +77,7 @@ class Session:
         try:
             if source.num_left > 0:
                 with cluster(self.services.cluster, self.study.spec.resources), view:
-                    run_trials(source, recorder, self._job(scheduler), known)
+                    run_trials(source, recorder, self.job(scheduler), known)
         except KeyboardInterrupt:
             view.line("stopping")
         finally:
@@ -90,7 +90,7 @@ class Session:
             if record.state is State.FAILED:
                 self.log.reopen(record.plan.id)
 
-    def _job(self, scheduler: Scheduler) -> Job:
+    def job(self, scheduler: Scheduler) -> Job:
         spec = self.study.spec
         return Job(
             objective=spec.objective,

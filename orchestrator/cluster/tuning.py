@@ -197,7 +197,11 @@ class _Events(tune.Callback):
 
 
 def run_trials(
-    source: TrialSource, listener: Listener, job: Job, known: Iterable[TrialRecord]
+    source: TrialSource,
+    listener: Listener,
+    job: Job,
+    known: Iterable[TrialRecord],
+    trainable: type[tune.Trainable] = EngineTrainable,
 ) -> None:
     """Run until the source is dry or the user interrupts; `known` trials teach the scheduler.
 
@@ -207,7 +211,7 @@ def run_trials(
     shutil.rmtree(job.scratch, ignore_errors=True)
     resources = {"cpu": job.resources.cpu, "gpu": job.resources.gpu}
     tuner = tune.Tuner(
-        tune.with_resources(EngineTrainable, resources),
+        tune.with_resources(trainable, resources),
         tune_config=tune.TuneConfig(
             search_alg=_PlannedTrials(source, job, plans),
             scheduler=scheduler_of(job.scheduler, job.objective, plans, known),

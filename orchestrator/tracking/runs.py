@@ -63,6 +63,11 @@ class MlflowTracker:
         """Each trial's run, by the trial's id, as far as they are made: see `catch_up`."""
         return self._run.trials.ids
 
+    @property
+    def waiting(self) -> frozenset[str]:
+        """Trials whose last news MLflow does not have yet."""
+        return self._courier.waiting
+
     def sync(self, record: TrialRecord, artifacts: Artifacts = no_artifacts) -> None:
         self._courier.post(Letter(replace(record), artifacts))
 

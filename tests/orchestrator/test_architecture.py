@@ -136,7 +136,15 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
         ("ray", {"cluster/tuning", "cluster/nodes", "cluster/schedulers"}),
         ("optuna", {"search/sampling", "search/optuna_samplers", "pictures/search"}),
         ("cmaes", {"search/cma"}),
-        ("mlflow", {"tracking/runs", "tracking/registry"}),
+        (
+            "mlflow",
+            {
+                "tracking/connection",
+                "tracking/trial_runs",
+                "tracking/study_run",
+                "tracking/registry",
+            },
+        ),
         ("jinja2", {"reports/page"}),
         ("plotly", {"pictures/search", "pictures/saved", "reports/page"}),
         ("sklearn", {"pictures/embeddings"}),
@@ -176,7 +184,7 @@ def test_matplotlib_is_known_to_the_pictures_alone():
         ("search.optuna_samplers", {"search.sampler_spec"}),
         ("search.stop_rules", {"objective", "records", "search.spec"}),
         ("cluster.stopping", {"search.scheduler_spec"}),
-        ("tracking.runs", {"engine", "records", "spec", "tracking.saved_views"}),
+        ("tracking.trial_runs", {"engine", "records", "tracking.saved_views"}),
         ("view", {"records", "reports.table", "spec"}),
     ],
 )
