@@ -33,9 +33,24 @@ from typing import Any
 import ray
 import requests
 import yaml
+from optuna.samplers import RandomSampler
 from ray import tune
+from ray.air.integrations.mlflow import MLflowLoggerCallback
+from ray.tune.search.optuna import OptunaSearch
 from rich.console import Console
 
+from data import DATASETS
+from data.preparation import prepare
+from orchestrator.cluster.nodes import Cluster, cluster
+from orchestrator.cluster.tuning import run_trials
+from orchestrator.home import Home
+from orchestrator.planning.trials import Planner
+from orchestrator.recorder import Recorder
+from orchestrator.records import Role, TrialPlan
+from orchestrator.session import NO_SCHEDULER, Services, open_session
+from orchestrator.sources import SearchSource, open_search
+from orchestrator.spec import Resources, Study, load_study
+from orchestrator.view import View
 from tests.benchmarks.simulated import Plain, Simulated
 from tests.orchestrator.tracking.servers import mlflow_server
 
@@ -97,12 +112,13 @@ class Gauge:
     def __init__(self, load: Load) -> None:
         self._load = load
         self._num_done = 0
-        self.begun = 0.0
+        self.begun = self.cpu_before = 0.0
         self.sizes: list[float] = []
         """Kilobytes after a quarter of the trials, and after all."""
 
     def reported(self) -> None:
-        self.begun = self.begun or time.perf_counter()
+        if not self.begun:
+            self.begun, self.cpu_before = time.perf_counter(), cpu_seconds()
 
     def ended(self) -> None:
         self._num_done += 1
@@ -129,8 +145,6 @@ class GaugeCallback(tune.Callback):
 
 
 def run_side(side: str, load: Load, uri: str) -> Figures:
-    from orchestrator.cluster.nodes import Cluster, cluster
-    from orchestrator.spec import Resources
 
     gauge, share = Gauge(load), Resources(cpu=0.1)
     run = {SIDES[0]: _plain, SIDES[1]: _stock, SIDES[2]: _ours}[side]
@@ -139,9 +153,8 @@ def run_side(side: str, load: Load, uri: str) -> Figures:
         counted_requests() as sent,
         cluster(Cluster(num_cpus=max(1, load.concurrent // 10)), share),
     ):
-        before = _cpu_seconds()
         run(load, gauge, uri, Path(folder))
-        seconds, spent = time.perf_counter() - gauge.begun, _cpu_seconds() - before
+        seconds, spent = time.perf_counter() - gauge.begun, cpu_seconds() - gauge.cpu_before
     grown = (gauge.sizes[1] - gauge.sizes[0]) / (load.trials - load.trials // 4)
     return Figures(seconds, spent, grown, sent[0])
 
@@ -151,7 +164,6 @@ def _plain(load: Load, gauge: Gauge, uri: str, folder: Path) -> None:
 
 
 def _stock(load: Load, gauge: Gauge, uri: str, folder: Path) -> None:
-    from ray.air.integrations.mlflow import MLflowLoggerCallback
 
     stock = MLflowLoggerCallback(uri, experiment_name="load")
     _tune(load, [GaugeCallback(gauge), stock], folder)
@@ -159,8 +171,6 @@ def _stock(load: Load, gauge: Gauge, uri: str, folder: Path) -> None:
 
 def _tune(load: Load, callbacks: list[tune.Callback], folder: Path) -> None:
     """Far fewer parameters than ours have, which is to the stock callback's advantage."""
-    from optuna.samplers import RandomSampler
-    from ray.tune.search.optuna import OptunaSearch
 
     space = {
         "lr": tune.loguniform(0.001, 0.3),
@@ -189,13 +199,6 @@ def _tune(load: Load, callbacks: list[tune.Callback], folder: Path) -> None:
 
 
 def _ours(load: Load, gauge: Gauge, uri: str, folder: Path) -> None:
-    from orchestrator.cluster.tuning import run_trials
-    from orchestrator.home import Home
-    from orchestrator.planning.trials import Planner
-    from orchestrator.records import Role
-    from orchestrator.session import NO_SCHEDULER, Services, open_session
-    from orchestrator.sources import SearchSource, open_search
-    from orchestrator.view import View
 
     home = Home(folder)
     study = study_of(load, home)
@@ -225,10 +228,7 @@ class Gauged(Recorder):
         self.gauge.ended()
 
 
-def study_of(load: Load, home: Any) -> Any:
-    from data import DATASETS
-    from data.preparation import prepare
-    from orchestrator.spec import load_study
+def study_of(load: Load, home: Home) -> Study:
 
     prepare(DATASETS["synthetic"], None, home.data, num_takes=1)
     trial = {
@@ -268,7 +268,7 @@ def counted_requests() -> Iterator[list[int]]:
         requests.adapters.HTTPAdapter.send = send  # type: ignore[method-assign]
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 

@@ -14,6 +14,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGES = ("orchestrator", "models", "losses", "data")
 SOURCES = sorted(path for name in PACKAGES for path in (CHECKOUT / name).rglob("*.py"))
 ENGINE = CHECKOUT / "orchestrator" / "engine"
+MLFLOW_DOORS = ("connection", "trial_runs", "study_run", "registry")
 COMMANDS = [p for p in SOURCES if p.parent.name == "commands" and p.name != "__init__.py"]
 
 
