@@ -116,6 +116,10 @@ class Gauge:
         self.sizes: list[float] = []
         """Kilobytes after a quarter of the trials, and after all."""
 
+    def finish(self) -> None:
+        self.seconds = time.perf_counter() - self.begun
+        self.cpu_seconds = cpu_seconds() - self.cpu_before
+
     def reported(self) -> None:
         if not self.begun:
             self.begun, self.cpu_before = time.perf_counter(), cpu_seconds()
@@ -154,19 +158,20 @@ def run_side(side: str, load: Load, uri: str) -> Figures:
         cluster(Cluster(num_cpus=max(1, load.concurrent // 10)), share),
     ):
         run(load, gauge, uri, Path(folder))
-        seconds, spent = time.perf_counter() - gauge.begun, cpu_seconds() - gauge.cpu_before
     grown = (gauge.sizes[1] - gauge.sizes[0]) / (load.trials - load.trials // 4)
-    return Figures(seconds, spent, grown, sent[0])
+    return Figures(gauge.seconds, gauge.cpu_seconds, grown, sent[0])
 
 
 def _plain(load: Load, gauge: Gauge, uri: str, folder: Path) -> None:
     _tune(load, [GaugeCallback(gauge)], folder)
+    gauge.finish()
 
 
 def _stock(load: Load, gauge: Gauge, uri: str, folder: Path) -> None:
 
     stock = MLflowLoggerCallback(uri, experiment_name="load")
     _tune(load, [GaugeCallback(gauge), stock], folder)
+    gauge.finish()
 
 
 def _tune(load: Load, callbacks: list[tune.Callback], folder: Path) -> None:
@@ -214,6 +219,7 @@ def _ours(load: Load, gauge: Gauge, uri: str, folder: Path) -> None:
             run_trials(source, recorder, session.job(NO_SCHEDULER), (), trainable=Simulated)
             late = tracker.catch_up()
             assert not late, f"MLflow lacks {len(late)} trials"
+            gauge.finish()
 
 
 class Gauged(Recorder):
