@@ -110,7 +110,7 @@ def run(
 ) -> None:
     """Run a study, or carry on with what is missing."""
     from orchestrator.choice import choose_from
-    from orchestrator.records import State
+    from orchestrator.failures import failure_lines
     from orchestrator.spec import load_study
     from orchestrator.stored import stored_log, stored_report
     from orchestrator.study import run_study
@@ -128,11 +128,18 @@ def run(
         show_table(console, table)
     if (choice := choose_from(study, found.records, found.results)) is not None:
         console.print(f"Best so far: {choice.told(study.spec.objective)}", highlight=False)
+    for line in failure_lines(found.records):
+        console.print(line, highlight=False, soft_wrap=True)
+    if outcome.gave_up is not None:
+        console.print(f"\nGiven up: {outcome.gave_up}", highlight=False, markup=False)
+        again = f"{_command()} run {study_file} --retry-failed"
+        console.print(f"When that is mended: {again}", highlight=False, soft_wrap=True)
+        raise typer.Exit(EXIT_FAILED)
     if outcome.is_stopped:
         console.print(f"\nStopped; carry on with: {_command()} run {study_file}", highlight=False)
         raise typer.Exit(EXIT_INTERRUPTED)
     _print_next(console, study.spec.study)
-    if any(record.state in {State.FAILED, State.DIVERGED} for record in outcome.records):
+    if any(record.state.is_failure for record in outcome.records):
         raise typer.Exit(EXIT_FAILED)
 
 

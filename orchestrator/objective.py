@@ -67,9 +67,10 @@ def trials_without_progress(records: Sequence[TrialRecord], objectives: Sequence
 
     Failed trials do not count: they tell nothing of the space.
     """
+    useless = {State.FAILED, State.OUT_OF_MEMORY}
     kept: list[list[float]] = []
     since = 0
-    ended = [r for r in records if r.state.is_final and r.state is not State.FAILED]
+    ended = [r for r in records if r.state.is_final and r.state not in useless]
     for record in sorted(ended, key=lambda record: record.ended or 0.0):
         values = values_of(record, objectives)
         since += 1

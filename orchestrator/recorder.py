@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from orchestrator.causes import Cause, Loss
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.files import TrialFiles
 from orchestrator.home import StudyFolder
-from orchestrator.pictures.confusion import draw_confusion
 from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
-from orchestrator.search.sampling import Proposals
 from orchestrator.spec import Objective
 from orchestrator.tracking.runs import Tracker
 from orchestrator.view import View
+
+if TYPE_CHECKING:
+    from orchestrator.search.sampling import Proposals
 
 
 @dataclass
@@ -36,21 +39,38 @@ class Recorder:
         self.sync(record)
         self.view.started(record)
 
-    def epoch(self, plan: TrialPlan, metrics: dict[str, float]) -> None:
-        if not self.log.epoch(plan.id, metrics):
+    def epoch(self, plan: TrialPlan, metrics: dict[str, float], is_pruned: bool = False) -> None:
+        if not self.log.epoch(plan.id, metrics, is_pruned):
             return
         value = metrics.get(self.objective.metric)
         if self.proposals is not None and value is not None:
             self.proposals.report(plan.id, int(metrics["epoch"]), value)
         self.sync(self.log.records[plan.id])
 
-    def ended(self, plan: TrialPlan, state: State, result: Raw | None, error: str | None) -> None:
-        self.log.end(plan.id, state, result, error)
+    def lost(self, plan: TrialPlan, cause: Cause, detail: str, node: str | None) -> list[Loss]:
+        self.log.lose(plan.id, cause, detail, node)
+        record = self.log.records[plan.id]
+        self.sync(record)
+        self.view.lost(record)
+        return record.losses
+
+    def ended(
+        self,
+        plan: TrialPlan,
+        state: State,
+        result: Raw | None = None,
+        error: str | None = None,
+        cause: Cause | None = None,
+    ) -> None:
+        self.log.end(plan.id, state, result, error, cause)
         record = self.log.records[plan.id]
         if self.proposals is not None:
             self.proposals.tell(record)
         self.sync(record)
         self.view.ended(record, self.log.of_role(self.role))
+
+    def stopping(self, seconds: float) -> None:
+        self.view.stopping(seconds)
 
     def tick(self) -> None:
         self.view.refresh(self._shown, self.total)
@@ -63,6 +83,8 @@ class Recorder:
         files = TrialFiles(self.folder.trial(record.plan.id))
         is_undrawn = files.predictions.exists() and not files.confusion.exists()
         if record.state is State.COMPLETE and is_undrawn:
+            from orchestrator.pictures.confusion import draw_confusion
+
             draw_confusion(files)
         return files.artifacts
 
@@ -77,9 +99,9 @@ class Recorder:
                 self.sync(record)
 
     def interrupt(self) -> int:
-        """Mark what was still running, and count it: the next run carries on with it."""
-        running = [r.plan.id for r in self.log.records.values() if r.state is State.RUNNING]
-        for trial in running:
+        """Mark what was still under way, and count it: the next run carries on with it."""
+        open_trials = [r.plan.id for r in self.log.records.values() if r.is_under_way]
+        for trial in open_trials:
             self.log.end(trial, State.INTERRUPTED)
             self.sync(self.log.records[trial])
-        return len(running)
+        return len(open_trials)

@@ -5,6 +5,7 @@ The log is the truth; MLflow runs, the sampler's and the scheduler's state are r
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -14,14 +15,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from orchestrator.causes import Cause, Loss
 from orchestrator.engine.documents import Raw
+from orchestrator.engine.errors import StorageError
 
 
 class State(StrEnum):
     """Where a trial stands."""
 
     WAITING = "waiting"
-    """Planned, not started yet."""
+    """Planned and not started yet, or to be started again after it lost its worker."""
     RUNNING = "running"
     """A worker trains it, or did when the driver was last seen."""
     INTERRUPTED = "interrupted"
@@ -33,11 +36,17 @@ class State(StrEnum):
     DIVERGED = "diverged"
     """Produced a value that is not finite."""
     FAILED = "failed"
-    """Raised an error, or lost its worker more often than `retries` allows."""
+    """Raised an error, hit a limit, or lost its worker more often than `retries` allows."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """Ran out of memory with all that a node has for one trial."""
 
     @property
     def is_final(self) -> bool:
-        return self in {State.COMPLETE, State.PRUNED, State.DIVERGED, State.FAILED}
+        return self not in {State.WAITING, State.RUNNING, State.INTERRUPTED}
+
+    @property
+    def is_failure(self) -> bool:
+        return self in {State.DIVERGED, State.FAILED, State.OUT_OF_MEMORY}
 
 
 class Role(StrEnum):
@@ -78,8 +87,16 @@ class TrialRecord:
     epochs: list[dict[str, float]] = field(default_factory=list)
     result: dict[str, Any] | None = None
     error: str | None = None
+    cause: Cause | None = None
+    losses: list[Loss] = field(default_factory=list)
+    """Attempts that ended with their worker."""
     started: float | None = None
     ended: float | None = None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it runs, or waits for its next attempt."""
+        return self.state is State.RUNNING or (self.state is State.WAITING and bool(self.losses))
 
     def values(self, metric: str) -> list[float]:
         return [epoch[metric] for epoch in self.epochs if metric in epoch]
@@ -112,7 +129,8 @@ class StudyLog:
         """Make ready to append; a line torn by a crash is cut off."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         whole = _whole_lines(self.path)
-        self._file = self.path.open("ab")
+        self._file = self.path.open("ab", buffering=0)
+        self._trouble: StorageError | None = None
         if self._file.tell() > whole:
             self._file.truncate(whole)
             self._file.seek(whole)
@@ -130,12 +148,20 @@ class StudyLog:
     def start(self, trial: str) -> None:
         self._append("started", trial)
 
-    def epoch(self, trial: str, metrics: dict[str, float]) -> bool:
-        """Whether the epoch was new: a resumed trial tells its earlier epochs again."""
+    def epoch(self, trial: str, metrics: dict[str, float], is_pruned: bool = False) -> bool:
+        """Whether the epoch was new: a resumed trial tells its earlier epochs again.
+
+        The scheduler's verdict is part of the event, so that no crash comes between the two.
+        """
         is_new = int(metrics["epoch"]) >= len(self.records[trial].epochs)
         if is_new:
-            self._append("epoch", trial, metrics=metrics)
+            verdict = {"pruned": True} if is_pruned else {}
+            self._append("epoch", trial, metrics=metrics, **verdict)
         return is_new
+
+    def lose(self, trial: str, cause: Cause, detail: str, node: str | None) -> None:
+        """An attempt is over, the trial is not."""
+        self._append("lost", trial, cause=cause, detail=detail, node=node)
 
     def end(
         self,
@@ -143,8 +169,9 @@ class StudyLog:
         state: State,
         result: dict[str, Any] | None = None,
         error: str | None = None,
+        cause: Cause | None = None,
     ) -> None:
-        self._append("ended", trial, state=state, result=result, error=error)
+        self._append("ended", trial, state=state, result=result, error=error, cause=cause)
 
     def reopen(self, trial: str) -> None:
         """Let a trial that failed be tried again."""
@@ -160,10 +187,21 @@ class StudyLog:
 
     def _append(self, kind: str, trial: str, **content: Any) -> None:
         event = {"event": kind, "trial": trial, "time": time.time(), **content}
-        self._file.write(json.dumps(event, allow_nan=False).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        line = json.dumps(event, allow_nan=False).encode() + b"\n"
+        try:
+            self._write(line)
+        except OSError as error:
+            self._trouble = StorageError(self.path, error)
+            raise self._trouble from error
         self._apply(event)
+
+    def _write(self, line: bytes) -> None:
+        """Nothing follows a line that was written in part: it is the torn tail of the file."""
+        if self._trouble is not None:
+            raise self._trouble
+        if self._file.write(line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(self._file.fileno())
 
     def _apply(self, event: dict[str, Any]) -> None:
         if event["event"] == "planned":
@@ -177,14 +215,21 @@ class StudyLog:
         match event["event"]:
             case "reopened":
                 record.state, record.error, record.ended = State.WAITING, None, None
+                record.cause, record.losses = None, []
             case "started":
                 record.state = State.RUNNING
                 record.started = record.started or event["time"]
             case "epoch":
                 record.epochs.append(event["metrics"])
+                if event.get("pruned"):
+                    record.state, record.ended = State.PRUNED, event["time"]
+            case "lost":
+                record.state = State.WAITING
+                record.losses.append(Loss(Cause(event["cause"]), len(record.epochs)))
             case "ended":
                 record.state = State(event["state"])
                 record.result, record.error = event["result"], event["error"]
+                record.cause = Cause(event["cause"]) if event.get("cause") else None
                 record.ended = event["time"]
 
 

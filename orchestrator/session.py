@@ -7,22 +7,23 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orchestrator.ablation.cells import arms_of, study_variants
 from orchestrator.choice import choose_from
+from orchestrator.cluster.attempts import Job, TrialSource
 from orchestrator.cluster.nodes import LOCAL, Cluster, cluster
-from orchestrator.cluster.tuning import Job, TrialSource, run_trials
 from orchestrator.engine.config import flattened
-from orchestrator.engine.errors import SkelTuneError
+from orchestrator.engine.errors import SkelTuneError, StorageError
 from orchestrator.engine.files import write_json
 from orchestrator.environment import git_commit
 from orchestrator.home import Home, StudyFolder
+from orchestrator.interruption import Stop
 from orchestrator.planning.trials import current_records
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialRecord
 from orchestrator.reports.description import description
 from orchestrator.reports.study import StudyReport
-from orchestrator.search.sampling import Proposals
 from orchestrator.search.scheduler_spec import NoScheduler, Scheduler
 from orchestrator.spec import Study
 from orchestrator.stored import remember, stored_report, write_report
@@ -30,6 +31,9 @@ from orchestrator.tracking.runs import MlflowTracker
 from orchestrator.tracking.saved_views import SavedView, links_to, saved_views
 from orchestrator.tracking.study_run import StudySummary, StudyTags
 from orchestrator.view import View
+
+if TYPE_CHECKING:
+    from orchestrator.search.sampling import Proposals
 
 NO_SCHEDULER = NoScheduler(name="none")
 
@@ -59,6 +63,8 @@ class Session:
     tracker: MlflowTracker
     is_stopped: bool = True
     """Whether something is left to be done: known after `run`."""
+    gave_up: str | None = None
+    """Why the rest was not even tried."""
 
     def run(
         self,
@@ -73,21 +79,25 @@ class Session:
             self.folder, objective, self.log, self.tracker, view, role, source.total, proposals
         )
         recorder.mend()
-        known = current_records(self.study, self.log)
+        known, stop = current_records(self.study, self.log), Stop()
         try:
             if source.num_left > 0:
+                from orchestrator.cluster.tuning import run_trials
+
                 with cluster(self.services.cluster, self.study.spec.resources), view:
-                    run_trials(source, recorder, self.job(scheduler), known)
+                    run_trials(source, recorder, self.job(scheduler), known, stop)
         except KeyboardInterrupt:
-            view.line("stopping")
+            stop.ask()
+            view.line("stopping at once")
         finally:
             num_interrupted = recorder.interrupt()
-        self.is_stopped = num_interrupted > 0 or source.num_left > 0
+        self.gave_up = stop.reason
+        self.is_stopped = stop.is_wanted or num_interrupted > 0 or source.num_left > 0
 
     def reopen_failed(self, records: Iterable[TrialRecord]) -> None:
         """Failed trials are tried again: the cause (memory, disk, a node) may be gone."""
         for record in records:
-            if record.state is State.FAILED:
+            if record.state in {State.FAILED, State.OUT_OF_MEMORY}:
                 self.log.reopen(record.plan.id)
 
     def job(self, scheduler: Scheduler) -> Job:
@@ -97,6 +107,8 @@ class Session:
             resources=spec.resources,
             scheduler=scheduler,
             retries=spec.retries,
+            limits=spec.limits,
+            stop_after_same_errors=spec.stop_after_same_errors,
             max_concurrent=spec.max_concurrent,
             trials=self.folder.trials,
             scratch=self.folder.ray,
@@ -145,8 +157,12 @@ def open_session(study: Study, services: Services) -> Iterator[Session]:
         session = Session(study, services, folder, log, tracker)
         try:
             yield session
-        finally:
+        except StorageError:
+            raise  # where nothing can be written, no report is
+        except BaseException:
             session.close()
+            raise
+        session.close()
 
 
 def summary_metrics(report: StudyReport) -> dict[str, float]:

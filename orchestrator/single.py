@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
 from contextlib import closing
 
 from data.preparation import ensure_store
+from orchestrator.causes import Cause, cause_of, traceback_of
 from orchestrator.engine.config import TrialConfig
-from orchestrator.engine.errors import DivergedError
+from orchestrator.engine.errors import DivergedError, StorageError
 from orchestrator.engine.files import TrialFiles
 from orchestrator.engine.state import EpochMetrics
 from orchestrator.engine.trial import load_result, train_epochs
@@ -36,7 +36,7 @@ def train_single(
         recorder = Recorder(folder, objective, log, tracker, services.view, Role.SINGLE, total=1)
         record = log.plan(plan)
         recorder.mend()
-        if record.state is State.FAILED:
+        if record.state in {State.FAILED, State.OUT_OF_MEMORY}:
             log.reopen(plan.id)
         if not record.state.is_final:
             _train(config, plan, recorder, services, device)
@@ -58,13 +58,22 @@ def _train(
                 services.view.line(epoch_line(config, metrics))
         recorder.ended(plan, State.COMPLETE, load_result(TrialFiles(out)), None)
     except DivergedError as error:
-        recorder.ended(plan, State.DIVERGED, None, str(error))
+        recorder.ended(plan, State.DIVERGED, None, str(error), Cause.DIVERGED)
     except KeyboardInterrupt:
         services.view.line("stopping")
-    except Exception:
-        recorder.ended(plan, State.FAILED, None, traceback.format_exc())
+    except Exception as error:
+        _failed(plan, recorder, cause_of(error), traceback_of(error))
     finally:
         recorder.interrupt()
+
+
+def _failed(plan: TrialPlan, recorder: Recorder, cause: Cause, error: str) -> None:
+    """With the whole machine to itself; what could not be written is not the trial's failure."""
+    if cause is Cause.STORAGE:
+        recorder.lost(plan, cause, error, None)
+        raise StorageError(recorder.folder.trial(plan.id), OSError(error.splitlines()[-1]))
+    state = State.OUT_OF_MEMORY if cause.is_memory else State.FAILED
+    recorder.ended(plan, state, None, error, cause)
 
 
 def epoch_line(config: TrialConfig, metrics: EpochMetrics) -> str:

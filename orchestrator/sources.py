@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from typing import TYPE_CHECKING
 
 from orchestrator.engine.config import flattened
 from orchestrator.engine.errors import SpecError
 from orchestrator.home import Home
 from orchestrator.planning.trials import Planner, current_records
 from orchestrator.records import Role, StudyLog, TrialPlan, read_events
-from orchestrator.search.sampling import Proposals
 from orchestrator.search.space import Params
 from orchestrator.search.spec import Search
 from orchestrator.search.stop_rules import running_seconds, stop_reason
 from orchestrator.search.warm_start import earlier_trials
+
+if TYPE_CHECKING:
+    from orchestrator.search.sampling import Proposals
 
 
 class CellSource:
@@ -113,6 +116,8 @@ def open_search(planner: Planner, log: StudyLog, home: Home) -> Proposals:
 
 def new_search(planner: Planner, home: Home) -> Proposals:
     """The sampler as before the first trial, with everything told that earlier studies know."""
+    from orchestrator.search.sampling import Proposals
+
     study = planner.study
     assert study.spec.search is not None
     fixed = flattened(study.baseline.plain())

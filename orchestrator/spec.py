@@ -25,6 +25,19 @@ class Resources(Document):
     gpu: float = Field(0, ge=0)
 
 
+class Limits(Document):
+    """How long a trial may take; what takes longer is ended, and its stack is kept."""
+
+    hours: float | None = Field(
+        None, gt=0, description="of training in all, whatever the number of attempts; null: no end"
+    )
+    stall_minutes: float | None = Field(
+        120,
+        gt=0,
+        description="for one epoch, with what precedes the first; null: no end",
+    )
+
+
 class StudySpec(Document):
     """A study file."""
 
@@ -34,7 +47,15 @@ class StudySpec(Document):
     objective: Objective
     resources: Resources = Field(default={}, validate_default=True)
     max_concurrent: int | None = Field(None, ge=1)
-    retries: int = Field(2, ge=0, description="how often a trial whose worker died starts again")
+    retries: int = Field(
+        2, ge=0, description="how often a trial that crashed or stalled starts again"
+    )
+    limits: Limits = Field(default={}, validate_default=True)
+    stop_after_same_errors: int | None = Field(
+        3,
+        ge=1,
+        description="end a study whose first trials all fail with one error; null: never",
+    )
     ablation: Ablation | None = None
     search: Search | None = None
 

@@ -27,6 +27,8 @@ class Outcome:
 
     records: list[TrialRecord]
     is_stopped: bool
+    gave_up: str | None = None
+    """Why the rest was not even tried: one error was the end of all that were."""
 
 
 def run_study(
@@ -47,7 +49,7 @@ def run_study(
             _run_ablation(session, planner)
         else:
             _run_search(session, planner)
-    return Outcome(current_records(study, session.log), session.is_stopped)
+    return Outcome(current_records(study, session.log), session.is_stopped, session.gave_up)
 
 
 def check_study(study: Study, planner: Planner, log: StudyLog) -> tuple[str, ...]:

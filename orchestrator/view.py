@@ -59,12 +59,22 @@ class View:
     def ended(self, record: TrialRecord, records: Sequence[TrialRecord]) -> None:
         value = record.best(self.objective.metric, self.objective.mode)
         what = f"{self.objective.metric} {value:.2f}" if value is not None else ""
-        reason = f"  {_last_line(record.error)}" if record.error else ""
+        cause = f"{record.cause.told}: " if record.cause else ""
+        reason = f"  {cause}{_last_line(record.error)}" if record.error else ""
         done = sum(r.state.is_final for r in records)
         spent = f"{record.seconds:.0f} s, {len(record.epochs)} epochs"
         self.line(
             f"{record.state.value:9s} {record.plan.name}  {what}  ({spent}; {done} done){reason}"
         )
+
+    def lost(self, record: TrialRecord) -> None:
+        """An attempt is over; what becomes of the trial is told by itself."""
+        known = f"{len(record.epochs)} epochs are kept"
+        self.line(f"lost      {record.plan.name}  ({record.losses[-1].cause.told}; {known})")
+
+    def stopping(self, seconds: float) -> None:
+        how = f"epochs that run have {seconds:.0f} s to end; once more stops at once"
+        self.line(f"stopping: {how}")
 
     def refresh(self, shown: Callable[[], Sequence[TrialRecord]], total: int) -> None:
         """Called far more often than there is something to draw."""

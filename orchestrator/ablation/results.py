@@ -16,7 +16,7 @@ from orchestrator.ablation.scores import CellScore, cell_score
 from orchestrator.ablation.spec import Ablation, SeedRange
 from orchestrator.home import StudyFolder
 from orchestrator.planning.trials import Remembered, all_cells
-from orchestrator.records import State, StudyLog, TrialRecord
+from orchestrator.records import StudyLog, TrialRecord
 from orchestrator.spec import Study
 from orchestrator.stats.effects import Effect, contrast
 from orchestrator.stats.factorial import Cell as FactorialCell
@@ -36,8 +36,7 @@ class CellResult:
 
     @property
     def is_failed(self) -> bool:
-        states = {record.state for record in self.records if record is not None}
-        return bool(states & {State.FAILED, State.DIVERGED})
+        return any(record is not None and record.state.is_failure for record in self.records)
 
 
 @dataclass(frozen=True, eq=False)

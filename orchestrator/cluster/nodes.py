@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ray
-
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.interruption import sigterm_as_ctrl_c
@@ -54,6 +52,8 @@ def cluster(where: Cluster, needed: Resources) -> Iterator[None]:
     Raises `ClusterError` where there is none and `NoResourcesError` where a trial could never be
     placed. Within the block SIGTERM means what Ctrl-C means: stop cleanly.
     """
+    import ray  # a second, and most commands do without
+
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
@@ -77,6 +77,8 @@ def cluster(where: Cluster, needed: Resources) -> Iterator[None]:
 
 def require_room(needed: Resources) -> None:
     """Raise `NoResourcesError` unless some living node could hold one trial."""
+    import ray
+
     nodes: list[Raw] = ray.nodes()  # type: ignore[no-untyped-call]
     offers = [node["Resources"] for node in nodes if node["Alive"]]
     wanted = {"CPU": needed.cpu, "GPU": needed.gpu}

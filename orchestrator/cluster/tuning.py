@@ -1,4 +1,4 @@
-"""Trials on a cluster: the only door to Ray.
+"""Trials on a cluster: the only door to Ray Tune.
 
 Ray Tune places trials, keeps workers warm and asks the scheduler. What it should run comes from a
 `TrialSource`; what happens is told to a `Listener`. Nothing is read back from Ray's own files.
@@ -6,115 +6,37 @@ Ray Tune places trials, keeps workers warm and asks the scheduler. What it shoul
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
-import traceback
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
+import ray
 from ray import tune
+from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
+from orchestrator.causes import Cause
+from orchestrator.cluster.attempts import Attempts, Job, Listener, TrialSource
+from orchestrator.cluster.deaths import cause_of_death, deaths_by_trial
 from orchestrator.cluster.nodes import require_room
-from orchestrator.cluster.schedulers import scheduler_of
-from orchestrator.engine.config import TrialConfig
+from orchestrator.cluster.schedulers import ResumableScheduler, scheduler_of
+from orchestrator.cluster.worker import OUTCOME, EngineTrainable
 from orchestrator.engine.documents import Raw
-from orchestrator.engine.errors import DivergedError
-from orchestrator.engine.files import TrialFiles
-from orchestrator.engine.trial import load_result, train_epochs
+from orchestrator.interruption import Stop, stopping_on_signals
 from orchestrator.records import State, TrialPlan, TrialRecord
-from orchestrator.search.scheduler_spec import Scheduler
-from orchestrator.spec import Objective, Resources
+from orchestrator.spec import Resources
 
-_OUTCOME = "outcome"
-
-
-class TrialSource(Protocol):
-    """What to run next."""
-
-    total: int
-
-    @property
-    def num_left(self) -> int:
-        """How many trials are still to be started."""
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether `next` may have something again once a running trial has ended."""
-
-    def next(self) -> TrialPlan | None:
-        """The next trial, or None when there is nothing to start (now, if it is waiting)."""
-
-
-class Listener(Protocol):
-    """Told by the driver, in its own thread, of everything that happens."""
-
-    def started(self, plan: TrialPlan) -> None: ...
-
-    def epoch(self, plan: TrialPlan, metrics: dict[str, float]) -> None: ...
-
-    def ended(
-        self, plan: TrialPlan, state: State, result: Raw | None, error: str | None
-    ) -> None: ...
-
-    def tick(self) -> None:
-        """Called many times a second while trials run."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """How the trials of one study run."""
-
-    objective: Objective
-    resources: Resources
-    scheduler: Scheduler
-    retries: int
-    max_concurrent: int | None
-    trials: Path
-    scratch: Path
-    data_root: Path
-    device: str
-
-
-class EngineTrainable(tune.Trainable):
-    """One epoch a step; errors come back as a result, so that the warm worker survives them."""
-
-    def setup(self, config: Raw) -> None:
-        self.reset_config(config)
-
-    def reset_config(self, new_config: Raw) -> bool:
-        self._config = TrialConfig.model_validate(new_config["config"])
-        self._out = Path(new_config["out"])
-        self._epochs = train_epochs(
-            self._config,
-            self._out,
-            data_root=Path(new_config["data_root"]),
-            device=new_config["device"],
-        )
-        return True
-
-    def step(self) -> dict[str, Any]:
-        try:
-            metrics = next(self._epochs)
-        except DivergedError as error:
-            return {"done": True, _OUTCOME: State.DIVERGED.value, "error": str(error)}
-        except Exception:
-            return {"done": True, _OUTCOME: State.FAILED.value, "error": traceback.format_exc()}
-        if int(metrics["epoch"]) < self._config.epochs - 1:
-            return {"metrics": metrics, _OUTCOME: State.RUNNING.value, **metrics}
-        result = load_result(TrialFiles(self._out))
-        outcome = {"done": True, _OUTCOME: State.COMPLETE.value, "result": result}
-        return {"metrics": metrics, **outcome, **metrics}
+_RESOURCES = "resources"
 
 
 class _PlannedTrials(Searcher):
-    """Hands Ray the trials of a source. Pickled without its content: our log is the truth."""
+    """Hands Ray the next attempts. Pickled without its content: our log is the truth."""
 
-    def __init__(self, source: TrialSource, job: Job, plans: dict[str, TrialPlan]) -> None:
+    def __init__(self, attempts: Attempts, job: Job, plans: dict[str, TrialPlan]) -> None:
         super().__init__()
-        self._source = source
+        self._attempts = attempts
         self._job = job
         self._plans = plans
 
@@ -122,11 +44,12 @@ class _PlannedTrials(Searcher):
         return Searcher, ()
 
     def suggest(self, trial_id: str) -> Raw | None:
-        plan = self._source.next()
-        if plan is None and self._source.is_waiting:
+        attempt = self._attempts.next()
+        if attempt is None and not self._attempts.is_over:
             return None
-        if plan is None:
+        if attempt is None:
             return Searcher.FINISHED  # type: ignore[return-value]  # a word that Ray looks for
+        plan, resources = attempt
         self._plans[trial_id] = plan
         job = self._job
         return {
@@ -134,6 +57,8 @@ class _PlannedTrials(Searcher):
             "out": str(job.trials / plan.id),
             "data_root": str(job.data_root),
             "device": job.device,
+            "limits": job.limits.model_dump(),
+            _RESOURCES: resources.model_dump(),
         }
 
     def set_search_properties(self, *args: Any, **kwargs: Any) -> bool:
@@ -146,75 +71,162 @@ class _PlannedTrials(Searcher):
 class Watchdog:
     """Ray waits for ever for a node that can hold a trial; this does not."""
 
-    def __init__(self, needed: Resources, patience: float = 120.0) -> None:
-        self._needed = needed
+    def __init__(self, patience: float = 60.0) -> None:
         self._patience = patience
         self._alive = time.monotonic()
 
-    def look(self, is_running: bool) -> None:
-        """Raise `NoResourcesError` after `patience` seconds with nothing running and no room."""
-        if is_running:
+    def look(self, waits_for: Resources | None) -> None:
+        """Raise `NoResourcesError` after `patience` seconds of waiting where there is no room.
+
+        None: something runs, or nothing waits.
+        """
+        if waits_for is None:
             self._alive = time.monotonic()
         elif time.monotonic() - self._alive > self._patience:
-            require_room(self._needed)
+            require_room(waits_for)
             self._alive = time.monotonic()
 
 
 class _Events(tune.Callback):
-    """Ray's callbacks as the listener's words. Pickled by Ray without its content."""
+    """Ray's callbacks as words of ours. Pickled by Ray without its content.
 
-    def __init__(self, listener: Listener, plans: dict[str, TrialPlan], watchdog: Watchdog) -> None:
-        self._listener = listener
-        self._plans = plans
-        self._watchdog = watchdog
+    Ray takes an error of a callback for one of the trial: here it stops the run and is kept.
+    """
+
+    def __init__(
+        self,
+        attempts: Attempts,
+        listener: Listener,
+        plans: Mapping[str, TrialPlan],
+        scheduler: ResumableScheduler,
+        deaths: Mapping[str, Exception],
+        stop: Stop,
+    ) -> None:
+        self._attempts, self._listener, self._plans = attempts, listener, plans
+        self._scheduler, self._deaths, self._stop = scheduler, deaths, stop
+        self._watchdog = Watchdog()
+        self._running: set[str] = set()
+        self._is_stopping = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return tune.Callback, ()
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        self._listener.tick()
-        self._watchdog.look(any(trial.status == trial.RUNNING for trial in trials))
+        self._tell(self._step, trials)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._listener.started(self._plans[trial.trial_id])
+        self._running.add(trial.trial_id)
+        self._tell(self._attempts.started, self._plans[trial.trial_id])
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: Raw, **info: Any
     ) -> None:
         if metrics := result.get("metrics"):
-            self._listener.epoch(self._plans[trial.trial_id], metrics)
+            plan = self._plans[trial.trial_id]
+            is_pruned = self._scheduler.has_pruned(plan.id)
+            self._tell(self._attempts.epoch, plan, metrics, is_pruned)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        last = trial.last_result
-        outcome = State(last[_OUTCOME])
-        state = State.PRUNED if outcome is State.RUNNING else outcome
-        plan = self._plans[trial.trial_id]
-        self._listener.ended(plan, state, last.get("result"), last.get("error"))
+        self._running.discard(trial.trial_id)
+        self._tell(self._ended, self._plans[trial.trial_id], trial.last_result or {})
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        error = str(trial.get_error() or "the worker died")
-        self._listener.ended(self._plans[trial.trial_id], State.FAILED, None, error)
+        self._running.discard(trial.trial_id)
+        error = self._deaths[trial.trial_id]
+        node = (trial.last_result or {}).get("hostname")
+        if not self._stop.is_wanted:
+            plan = self._plans[trial.trial_id]
+            self._tell(self._attempts.died, plan, cause_of_death(error), str(error), node)
+
+    def _tell(self, tell: Callable[..., None], *args: Any) -> None:
+        if self._stop.error is not None:
+            return
+        try:
+            tell(*args)
+        except Exception as error:
+            self._stop.fail(error)
+
+    def _step(self, trials: list[Any]) -> None:
+        self._listener.tick()
+        is_held_up = bool(trials) and not self._running and trials[-1].status == Trial.PENDING
+        needs = trials[-1].config[_RESOURCES] if is_held_up else None
+        self._watchdog.look(needs and Resources.model_validate(needs))
+        if self._stop.is_wanted and not self._is_stopping:
+            self._is_stopping = True
+            self._listener.stopping(self._stop.grace)
+
+    def _ended(self, plan: TrialPlan, last: Raw) -> None:
+        """A trial that ends with an epoch was pruned, or else cut short by a stop: that goes on."""
+        outcome = State(last.get(OUTCOME, State.RUNNING))
+        if outcome is State.RUNNING:
+            if self._scheduler.has_pruned(plan.id):
+                self._attempts.ended(plan, State.PRUNED)
+        elif outcome is State.FAILED:
+            self._attempts.failed(plan, Cause(last["cause"]), last["error"], last.get("hostname"))
+        else:
+            cause = Cause(last["cause"]) if "cause" in last else None
+            self._attempts.ended(plan, outcome, last.get("result"), last.get("error"), cause)
+
+
+class _EndOfAll(tune.Stopper):
+    """Ends Ray's run when the time to stop is up. Pickled by Ray without its content."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tune.stopper.NoopStopper, ()
+
+    def __call__(self, trial_id: str, result: Raw) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self._stop.is_due
 
 
 def run_trials(
     source: TrialSource,
     listener: Listener,
     job: Job,
-    known: Iterable[TrialRecord],
+    known: list[TrialRecord],
+    stop: Stop,
     trainable: type[tune.Trainable] = EngineTrainable,
 ) -> None:
-    """Run until the source is dry or the user interrupts; `known` trials teach the scheduler.
+    """Run until the source is dry or the user stops it; `known` trials teach the scheduler.
 
-    Raises `NoResourcesError` if the nodes that could hold a trial stay away.
+    `stop` tells afterwards whether a stop was wanted. Raises `NoResourcesError` if the nodes that
+    could hold a trial stay away, `StorageError` if something cannot be written, and
+    `KeyboardInterrupt` if the user does not wait for the epochs that run.
     """
     plans: dict[str, TrialPlan] = {}
+    attempts = Attempts(source, listener, job, known, stop, roomiest_node)
+    scheduler = scheduler_of(job.scheduler, job.objective, plans, known, stop)
     shutil.rmtree(job.scratch, ignore_errors=True)
-    resources = {"cpu": job.resources.cpu, "gpu": job.resources.gpu}
-    tuner = tune.Tuner(
-        tune.with_resources(trainable, resources),
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
+    try:
+        with stopping_on_signals(stop), deaths_by_trial() as deaths:
+            events = _Events(attempts, listener, plans, scheduler, deaths, stop)
+            searcher = _PlannedTrials(attempts, job, plans)
+            _tuner(job, trainable, searcher, scheduler, events, _EndOfAll(stop)).fit()
+    finally:
+        shutil.rmtree(job.scratch, ignore_errors=True)
+    if stop.error is not None:
+        raise stop.error
+
+
+def _tuner(
+    job: Job,
+    trainable: type[tune.Trainable],
+    searcher: Searcher,
+    scheduler: ResumableScheduler,
+    events: tune.Callback,
+    stopper: tune.Stopper,
+) -> tune.Tuner:
+    return tune.Tuner(
+        tune.with_resources(trainable, _placement),
         tune_config=tune.TuneConfig(
-            search_alg=_PlannedTrials(source, job, plans),
-            scheduler=scheduler_of(job.scheduler, job.objective, plans, known),
+            search_alg=searcher,
+            scheduler=scheduler,
             num_samples=-1,
             max_concurrent_trials=job.max_concurrent,
             reuse_actors=True,
@@ -222,13 +234,24 @@ def run_trials(
         run_config=tune.RunConfig(
             name=f"run_{time.time_ns()}",
             storage_path=str(job.scratch),
-            callbacks=[_Events(listener, plans, Watchdog(job.resources))],
+            callbacks=[events],
+            stop=stopper,
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            failure_config=tune.FailureConfig(max_failures=job.retries),
+            failure_config=tune.FailureConfig(max_failures=0),
             verbose=0,
         ),
     )
-    try:
-        tuner.fit()
-    finally:
-        shutil.rmtree(job.scratch, ignore_errors=True)
+
+
+def _placement(config: Raw) -> tune.PlacementGroupFactory:
+    """Equal for equal resources: such trials share warm workers."""
+    asked = {"CPU": config[_RESOURCES]["cpu"], "GPU": config[_RESOURCES]["gpu"]}
+    return tune.PlacementGroupFactory([{name: value for name, value in asked.items() if value}])
+
+
+def roomiest_node(needed: Resources) -> Resources:
+    """The most CPUs that a node has which could hold a trial at all; `needed` where none is."""
+    nodes: list[Raw] = ray.nodes()  # type: ignore[no-untyped-call]
+    offers = [node["Resources"] for node in nodes if node["Alive"]]
+    cpus = [offer.get("CPU", 0) for offer in offers if offer.get("GPU", 0) >= needed.gpu]
+    return needed.model_copy(update={"cpu": max([needed.cpu, *cpus])})

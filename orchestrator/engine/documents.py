@@ -18,7 +18,7 @@ Model = TypeVar("Model")
 Raw = dict[str, Any]
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML 1.2 scalars (`1e-3` is a number, `off` is a word); keys are texts, none repeated."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}
@@ -38,7 +38,7 @@ class _StrictLoader(yaml.SafeLoader):
         return int(node.value, 16 if node.value.startswith("0x") else 10)
 
 
-class _StrictDumper(yaml.SafeDumper):
+class _StrictDumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """Quotes every text that the loader, or a YAML 1.1 reader, would take for something else."""
 
 

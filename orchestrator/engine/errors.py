@@ -2,7 +2,8 @@
 
     SkelTuneError
     ├── SpecError         a file or an override says something that is not allowed
-    └── DivergedError     training produced a value that is not finite
+    ├── DivergedError     training produced a value that is not finite
+    └── StorageError      what must be remembered cannot be written
 
 Whatever else is raised is a `ValueError` of a component (its message states the rule) or a defect.
 """
@@ -10,6 +11,7 @@ Whatever else is raised is a `ValueError` of a component (its message states the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class SkelTuneError(Exception):
@@ -42,3 +44,14 @@ class SpecError(SkelTuneError):
 
 class DivergedError(SkelTuneError):
     """A loss, weight or score became NaN or infinite; the message names the first such tensor."""
+
+
+class StorageError(SkelTuneError):
+    """A file that must be written cannot be; whatever was written before it is whole."""
+
+    def __init__(self, path: Path | str, error: OSError) -> None:
+        why = error.strerror or str(error)
+        super().__init__(
+            f"{path} cannot be written: {why}; make room or allow it, then run the same command: "
+            "it carries on"
+        )

@@ -23,6 +23,7 @@ from orchestrator.engine.network import (
     build_classification,
     build_embedding_loss,
     build_model,
+    decides_the_model,
     input_shape,
 )
 from orchestrator.engine.optim import LR_SCHEDULES
@@ -93,11 +94,7 @@ class Fingerprints:
         return self._clips[key]
 
     def _model(self, config: TrialConfig, store: ArrayStore) -> _Ran:
-        plain = config.plain()
-        classification = build_classification(config)
-        is_margin = isinstance(classification, MarginLoss)
-        loss = plain["loss"]["classification"] if is_margin else None
-        told = [plain["model"], plain["init_like"], loss]
+        told = [*decides_the_model(config), config.plain()["init_like"]]
         where = [store.name, transform_of(config.data).clip_len]
         key = _said([*told, *where, _weights(config), config.seed])
         if key not in self._models:

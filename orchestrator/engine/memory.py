@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -55,3 +56,10 @@ def peak_bytes() -> Iterator[Callable[[], int]]:
     """
     with _LiveStorages() as storages:
         yield lambda: storages.peak
+
+
+def occupied_bytes(device: torch.device) -> int:
+    """The most that this process took of a GPU that nothing else uses: tensors, cache, context."""
+    free, total = torch.cuda.mem_get_info(device)
+    context = total - free - torch.cuda.memory_reserved(device)
+    return max(0, context) + torch.cuda.max_memory_reserved(device)

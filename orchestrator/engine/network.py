@@ -67,6 +67,13 @@ def _fresh_model(config: TrialConfig, spec: ComponentSpec, info: DatasetInfo) ->
     return model
 
 
+def decides_the_model(config: TrialConfig) -> list[Any]:
+    """What of a configuration a model follows from, but for its clips, its seed and its weights."""
+    plain = config.plain()
+    is_margin = isinstance(build_classification(config), MarginLoss)  # replaces the classifier
+    return [plain["model"], plain["loss"]["classification"] if is_margin else None]
+
+
 def share_init(model: nn.Module, twin: nn.Module, redrawn: nn.Module) -> None:
     """Copy the twin's tensors of equal name and shape, of those that are drawn.
 
@@ -241,6 +248,13 @@ def peak_activation_bytes(model: nn.Module, shape: InputShape) -> int:
     with peak_bytes() as peak:
         model.train()(clips)
     return peak() // 2
+
+
+def estimated_bytes(config: TrialConfig, info: DatasetInfo) -> int:
+    """Of a training step: weights, gradients and momentum, and the activations of a batch."""
+    model = build_model(config.model_copy(update={"init_like": None}), info)
+    kept = 3 * sum(p.numel() * p.element_size() for p in model.parameters())
+    return kept + config.batch_size * peak_activation_bytes(model, input_shape(config, info))
 
 
 def one_clip(model: nn.Module, shape: InputShape) -> Tensor:

@@ -13,10 +13,8 @@ from orchestrator.pictures.costs import costs_picture
 from orchestrator.pictures.curves import curves_pictures
 from orchestrator.pictures.effects import components_picture, effects_picture
 from orchestrator.pictures.interactions import interactions_picture
-from orchestrator.pictures.search import search_pictures
 from orchestrator.records import TrialRecord
 from orchestrator.reports.picture import Picture
-from orchestrator.search.sampling import Proposals
 from orchestrator.spec import Study
 
 
@@ -38,6 +36,9 @@ def study_pictures(results: AblationResults, folder: StudyFolder) -> list[Pictur
 
 def searched_pictures(study: Study, records: Iterable[TrialRecord]) -> list[Picture]:
     """Of a search, in the order in which its trials were planned; they are told to Optuna anew."""
+    from orchestrator.pictures.search import search_pictures
+    from orchestrator.search.sampling import Proposals
+
     assert study.spec.search is not None
     objectives = study.spec.objectives
     proposals = Proposals(study.spec.search, objectives, flattened(study.baseline.plain()))

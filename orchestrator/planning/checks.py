@@ -12,6 +12,7 @@ from orchestrator.engine.network import (
     ModelSummary,
     Piece,
     build_model,
+    decides_the_model,
     input_shape,
     layout,
     load_init_weights,
@@ -45,7 +46,7 @@ def built_models(
     problems = []
     for what, config in configs.items():
         store = planner.store(config)
-        key = _decides_the_model(config, store)
+        key = _key(config, store)
         try:
             if key not in known:
                 known[key] = _built(config, store)
@@ -64,7 +65,7 @@ def _built(config: TrialConfig, store: ArrayStore) -> Built:
     return Built(summarize(model, input_shape(config, store.info)), layout(model))
 
 
-def _decides_the_model(config: TrialConfig, store: ArrayStore) -> str:
+def _key(config: TrialConfig, store: ArrayStore) -> str:
     plain = config.plain()
-    said = [plain["model"], plain["loss"]["classification"], plain["init_weights"]]
-    return json.dumps([*said, plain["data"]["clip_len"], store.name])
+    said = [*decides_the_model(config), plain["init_weights"], plain["data"]["clip_len"]]
+    return json.dumps([*said, store.name])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable
@@ -18,6 +17,7 @@ from orchestrator.ablation.fairness import tuning_plans
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.probe import Probe, Spread, probe
+from orchestrator.engine.shape import shape_of
 from orchestrator.planning.preview import Training, training_of, trainings_of
 from orchestrator.planning.trials import Planner, current_records
 from orchestrator.records import StudyLog, TrialPlan
@@ -25,7 +25,6 @@ from orchestrator.search.population import population_of
 from orchestrator.spec import Resources, Study
 
 SECONDS_AN_HOUR = 3600
-_NO_MATTER = ("seed", "epochs", "optimizer", "lr_schedule", "init_like", "init_weights", "monitor")
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def workload(study: Study, planner: Planner, log: StudyLog) -> Workload:
         return _open(chain.from_iterable(trainings_of(study, planner, log, seeds).values()))
 
     first, every = cells(ablation.first_seeds), cells(ablation.all_seeds)
-    shapes = {_shape(plan.config): plan.config for plan in [*tries, *every]}
+    shapes = {shape_of(plan.config): plan.config for plan in [*tries, *every]}
     return Workload(
         least=[_jobs(tries), _jobs(first)],
         most=[_jobs(tries), _jobs(every)],
@@ -140,7 +139,7 @@ def _search_workload(study: Study, log: StudyLog) -> Workload:
     done = sum(record.state.is_final for record in current_records(study, log))
     is_grid = search.sampler.name == "grid"
     trials = min(search.trials, search.num_grid_points) if is_grid else search.trials
-    left, shape = max(0, int(trials) - done), _shape(config.plain())
+    left, shape = max(0, int(trials) - done), shape_of(config.plain())
     population = population_of(study)
     epochs = config.epochs if population is None else population.epochs
     grace = getattr(search.scheduler, "grace_epochs", epochs)
@@ -156,14 +155,7 @@ def _open(trainings: Iterable[Training]) -> list[TrialPlan]:
 
 
 def _jobs(plans: Iterable[TrialPlan]) -> Phase:
-    return [Job(_shape(plan.config), plan.config["epochs"]) for plan in plans]
-
-
-def _shape(config: Raw) -> str:
-    """What decides how long a step takes."""
-    said = {key: value for key, value in config.items() if key not in _NO_MATTER}
-    said["data"] = {key: value for key, value in config["data"].items() if key != "stream"}
-    return json.dumps(said, sort_keys=True)
+    return [Job(shape_of(plan.config), plan.config["epochs"]) for plan in plans]
 
 
 def forecast_of(

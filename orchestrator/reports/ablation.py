@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.ablation.designs import baseline_name
 from orchestrator.ablation.results import AblationResults, CellResult, VariantResult, race_of
+from orchestrator.failures import cause_told
 from orchestrator.records import TrialRecord
 from orchestrator.reports.components import identity
 from orchestrator.reports.foot import (
@@ -101,7 +102,7 @@ def _seeds(row: VariantResult, footnotes: Footnotes, links: RunLinks) -> Entry:
 
 def _failure(row: VariantResult, cell: CellResult) -> str:
     reasons = [
-        f"{record.state.value} ({last_line(record.error)})"
+        f"{cause_told(record)} ({last_line(record.error)})"
         for record in cell.records
         if record is not None and record.state.is_final and record.error
     ]

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from cmaes import CMA, get_warm_start_mgd
 from numpy.typing import NDArray
 
 from orchestrator.search.sampler_spec import CMAESSampler
+
+if TYPE_CHECKING:
+    from cmaes import CMA
 
 FloatArray = NDArray[np.float64]
 Worth = tuple[float, ...]
@@ -51,10 +54,12 @@ def next_point(
 
 
 def _fresh(spec: CMAESSampler, num_paths: int, earlier: Sequence[Individual], seed: int) -> CMA:
+    import cmaes  # half a second
+
     mean, sigma, covariance = np.full(num_paths, 0.5), spec.sigma, None
     if len(earlier) >= _ENOUGH_TO_START_WARM:
-        mean, sigma, covariance = get_warm_start_mgd(_ranked(earlier), gamma=0.1, alpha=0.1)
-    return CMA(
+        mean, sigma, covariance = cmaes.get_warm_start_mgd(_ranked(earlier), gamma=0.1, alpha=0.1)
+    return cmaes.CMA(
         mean=np.clip(mean, 0.0, 1.0),
         sigma=sigma,
         bounds=np.tile([0.0, 1.0], (num_paths, 1)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.engine.errors import Problem, SpecError
 from orchestrator.engine.files import TrialFiles
@@ -16,8 +17,10 @@ from orchestrator.home import StudyFolder
 from orchestrator.planning.trials import Planner
 from orchestrator.records import Role, StudyLog, TrialPlan
 from orchestrator.search.population import Breeding, Member, Population, worth_of
-from orchestrator.search.sampling import Proposals
 from orchestrator.search.space import Params
+
+if TYPE_CHECKING:
+    from orchestrator.search.sampling import Proposals
 
 
 class PopulationSource:

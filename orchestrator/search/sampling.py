@@ -39,6 +39,7 @@ _STATES = {
     State.PRUNED: OptunaState.PRUNED,
     State.DIVERGED: OptunaState.FAIL,
     State.FAILED: OptunaState.FAIL,
+    State.OUT_OF_MEMORY: OptunaState.FAIL,
 }
 _DRAWN_TOGETHER = "tpe:relative_params:0"
 """Where Optuna's TPE keeps what it drew for an open trial, inactive paths included. No log knows

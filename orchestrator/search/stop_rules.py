@@ -38,6 +38,6 @@ def running_seconds(events: Iterable[Mapping[str, Any]]) -> float:
         before = event["time"]
         if event["event"] == "started":
             running.add(event["trial"])
-        elif event["event"] == "ended":
+        elif event["event"] in {"ended", "lost"} or event.get("pruned"):
             running.discard(event["trial"])
     return total

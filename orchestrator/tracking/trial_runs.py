@@ -38,6 +38,7 @@ _STATUS = {
     State.PRUNED: "FINISHED",
     State.DIVERGED: "FAILED",
     State.FAILED: "FAILED",
+    State.OUT_OF_MEMORY: "FAILED",
 }
 _OPEN = {"SCHEDULED", "RUNNING"}
 
@@ -227,6 +228,8 @@ def _results(record: TrialRecord) -> list[Metric]:
 
 def _tags(record: TrialRecord) -> list[RunTag]:
     tags = [RunTag("status", record.state.value)]
+    if record.cause:
+        tags.append(RunTag("cause", record.cause.value))
     if record.error:
         tags.append(RunTag("error", record.error[-LONGEST_TAG:]))
     return tags

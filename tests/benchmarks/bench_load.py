@@ -44,9 +44,10 @@ from data.preparation import prepare
 from orchestrator.cluster.nodes import Cluster, cluster
 from orchestrator.cluster.tuning import run_trials
 from orchestrator.home import Home
+from orchestrator.interruption import Stop
 from orchestrator.planning.trials import Planner
 from orchestrator.recorder import Recorder
-from orchestrator.records import Role, TrialPlan
+from orchestrator.records import Role
 from orchestrator.session import NO_SCHEDULER, Services, open_session
 from orchestrator.sources import SearchSource, open_search
 from orchestrator.spec import Resources, Study, load_study
@@ -216,7 +217,8 @@ def _ours(load: Load, gauge: Gauge, uri: str, folder: Path) -> None:
             about = (session.folder, study.spec.objective, session.log, tracker, view)
             recorder = Gauged(*about, Role.SEARCH, load.trials, proposals)
             recorder.gauge = gauge
-            run_trials(source, recorder, session.job(NO_SCHEDULER), (), trainable=Simulated)
+            job, stop = session.job(NO_SCHEDULER), Stop()
+            run_trials(source, recorder, job, [], stop, trainable=Simulated)
             late = tracker.catch_up()
             assert not late, f"MLflow lacks {len(late)} trials"
             gauge.finish()
@@ -225,8 +227,8 @@ def _ours(load: Load, gauge: Gauge, uri: str, folder: Path) -> None:
 class Gauged(Recorder):
     gauge: Gauge
 
-    def epoch(self, plan: TrialPlan, metrics: dict[str, float]) -> None:
-        super().epoch(plan, metrics)
+    def epoch(self, *args: Any, **kwargs: Any) -> None:
+        super().epoch(*args, **kwargs)
         self.gauge.reported()
 
     def ended(self, *args: Any, **kwargs: Any) -> None:

@@ -134,7 +134,13 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
 @pytest.mark.parametrize(
     ("vendor", "doors"),
     [
-        ("ray", {"cluster/tuning", "cluster/nodes", "cluster/schedulers"}),
+        (
+            "ray",
+            {
+                f"cluster/{n}"
+                for n in ("deaths", "nodes", "probing", "schedulers", "tuning", "worker")
+            },
+        ),
         ("optuna", {"search/sampling", "search/optuna_samplers", "pictures/search"}),
         ("cmaes", {"search/cma"}),
         (
