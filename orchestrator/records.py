@@ -19,6 +19,8 @@ from orchestrator.causes import Cause, Loss
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.errors import StorageError
 
+_SECONDS_BETWEEN_SYNCS = 1.0
+
 
 class State(StrEnum):
     """Where a trial stands."""
@@ -112,7 +114,11 @@ class TrialRecord:
 
 
 class StudyLog:
-    """`events.jsonl` of a study: each event is on disk before `append` returns."""
+    """`events.jsonl` of a study: each event is written before `append` returns.
+
+    It is on disk, too, against the machine's own death; epochs, which trials tell again, after a
+    second at most.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -131,6 +137,7 @@ class StudyLog:
         whole = _whole_lines(self.path)
         self._file = self.path.open("ab", buffering=0)
         self._trouble: StorageError | None = None
+        self._synced = 0.0
         if self._file.tell() > whole:
             self._file.truncate(whole)
             self._file.seek(whole)
@@ -189,19 +196,21 @@ class StudyLog:
         event = {"event": kind, "trial": trial, "time": time.time(), **content}
         line = json.dumps(event, allow_nan=False).encode() + b"\n"
         try:
-            self._write(line)
+            self._write(line, may_wait=kind == "epoch")
         except OSError as error:
             self._trouble = StorageError(self.path, error)
             raise self._trouble from error
         self._apply(event)
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, line: bytes, may_wait: bool) -> None:
         """Nothing follows a line that was written in part: it is the torn tail of the file."""
         if self._trouble is not None:
             raise self._trouble
         if self._file.write(line) < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(self._file.fileno())
+        if not may_wait or time.monotonic() - self._synced > _SECONDS_BETWEEN_SYNCS:
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
 
     def _apply(self, event: dict[str, Any]) -> None:
         if event["event"] == "planned":

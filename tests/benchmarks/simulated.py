@@ -31,11 +31,11 @@ class Simulated(tune.Trainable):
         self._epoch += 1
         metrics = self._metrics()
         if self._epoch < self._epochs - 1:
-            return {"metrics": metrics, "outcome": "running", **metrics}
+            return {"metrics": [metrics], "outcome": "running"}
         best = {"epoch": self._epoch, "val/top1": metrics["val/top1"]}
         result = {"best": best, "num_params": 1000, "macs": 2000}
         outcome = {"done": True, "outcome": "complete", "result": result}
-        return {"metrics": metrics, **outcome, **metrics}
+        return {"metrics": [metrics], **outcome}
 
     def _metrics(self) -> dict[str, float]:
         """As many as a training reports."""
@@ -48,4 +48,4 @@ class Plain(Simulated):
 
     def step(self) -> dict[str, Any]:
         told = super().step()
-        return {**told["metrics"], "done": told.get("done", False)}
+        return {**told["metrics"][0], "done": told.get("done", False)}

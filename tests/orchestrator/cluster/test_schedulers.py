@@ -32,7 +32,8 @@ def scheduler(
 
 
 def tell(scheduler: ResumableScheduler, ray_id: str, epoch: int, value: float) -> str:
-    result = {"training_iteration": epoch + 1, "val/top1": value, "val/loss": value}
+    metrics = {"val/top1": value, "val/loss": value}
+    result = {"training_iteration": epoch + 1, "metrics": [metrics]}
     return scheduler.on_trial_result(None, SimpleNamespace(trial_id=ray_id), result)
 
 
