@@ -65,6 +65,7 @@ class ResumableScheduler(FIFOScheduler):
 
     def on_trial_result(self, controller: Any, trial: Any, result: Raw) -> str:
         name = self._plans[trial.trial_id].id
+        self._pruned.discard(name)
         if self._judge(name, result[_TIME], metrics_of(result)):
             self._pruned.add(name)
         is_over = name in self._pruned or self._stop.is_wanted

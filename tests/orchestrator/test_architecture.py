@@ -174,7 +174,12 @@ def test_matplotlib_is_known_to_the_pictures_alone():
 @pytest.mark.parametrize(
     ("module", "allowed"),
     [
-        ("records", {"engine"}),
+        ("causes", {"engine"}),
+        ("records", {"causes", "engine"}),
+        ("failures", {"records"}),
+        ("interruption", set()),
+        ("cluster.demand", {"causes", "spec"}),
+        ("cluster.limits", {"causes", "spec"}),
         ("objective", {"engine", "records"}),
         ("spec", {"ablation.spec", "engine", "objective", "search.spec"}),
         ("ablation.spec", {"engine", "search.space"}),

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.causes import Cause
 from orchestrator.home import StudyFolder
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog
@@ -37,6 +38,18 @@ def test_what_is_running_is_interrupted_counted_and_shown(recorder: Recorder):
 
     assert recorder.log.records["running"].state is State.INTERRUPTED
     assert recorder.tracker.states == {"running": State.INTERRUPTED}
+
+
+def test_a_trial_that_waits_for_its_next_attempt_is_interrupted_as_well(recorder: Recorder):
+    plan = make_plan("lost")
+    recorder.log.plan(plan)
+    recorder.started(plan)
+
+    losses = recorder.lost(plan, Cause.LOST_NODE, "gone", None)
+
+    assert [loss.cause for loss in losses] == [Cause.LOST_NODE]
+    assert recorder.interrupt() == 1
+    assert recorder.tracker.states == {"lost": State.INTERRUPTED}
 
 
 def test_trials_that_were_interrupted_before_do_not_count_again(recorder: Recorder):

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.causes import Cause, Loss
+from orchestrator.engine.errors import StorageError
 from orchestrator.records import Role, State, StudyLog, TrialRecord, read_events
 from tests.orchestrator.made_up import make_plan, make_record
 
@@ -77,6 +79,71 @@ def test_a_trial_that_starts_again_keeps_its_first_start_and_is_running(tmp_path
 
     assert record.state is State.RUNNING
     assert record.started == started
+
+
+def test_the_verdict_of_the_scheduler_is_part_of_the_epoch(tmp_path: Path):
+    log = StudyLog(tmp_path / "events.jsonl").open()
+    log.plan(FIRST)
+    log.start("a")
+
+    log.epoch("a", {"epoch": 0, "val/top1": 1.0}, is_pruned=True)
+
+    assert StudyLog(log.path).records["a"].state is State.PRUNED
+
+
+def test_a_lost_trial_waits_with_its_epochs_and_remembers_its_losses(tmp_path: Path):
+    log = StudyLog(tmp_path / "events.jsonl").open()
+    log.plan(FIRST)
+    log.start("a")
+    log.epoch("a", {"epoch": 0, "val/top1": 1.0})
+
+    log.lose("a", Cause.PREEMPTED, "taken away", "node 3")
+
+    record = StudyLog(log.path).records["a"]
+    assert (record.state, record.is_under_way) == (State.WAITING, True)
+    assert record.losses == [Loss(Cause.PREEMPTED, epochs=1)]
+
+
+def test_a_trial_that_is_opened_again_has_a_clean_record(tmp_path: Path):
+    log = StudyLog(tmp_path / "events.jsonl").open()
+    log.plan(FIRST)
+    log.lose("a", Cause.CRASHED, "exit code 1", None)
+    log.end("a", State.FAILED, error="exit code 1", cause=Cause.CRASHED)
+
+    log.reopen("a")
+
+    record = log.records["a"]
+    assert (record.state, record.cause, record.losses) == (State.WAITING, None, [])
+
+
+class FullDisk:
+    """A file that takes `room` bytes and no more."""
+
+    def __init__(self, file, room: int) -> None:
+        self._file, self._room = file, room
+
+    def write(self, line: bytes) -> int:
+        taken, self._room = line[: self._room], max(0, self._room - len(line))
+        return self._file.write(taken)
+
+    def __getattr__(self, name: str):
+        return getattr(self._file, name)
+
+
+@pytest.mark.parametrize("room", [0, 40])
+def test_where_the_disk_is_full_the_path_is_told_and_the_log_stays_whole(tmp_path: Path, room: int):
+    log = StudyLog(tmp_path / "events.jsonl").open()
+    log.plan(FIRST)
+    log._file = FullDisk(log._file, room)
+
+    for step in (lambda: log.start("a"), lambda: log.end("a", State.INTERRUPTED)):
+        with pytest.raises(StorageError, match=r"events\.jsonl cannot be written: No space left"):
+            step()
+
+    assert log.records["a"].state is State.WAITING
+    again = StudyLog(log.path).open()
+    again.start("a")
+    assert StudyLog(log.path).records["a"].state is State.RUNNING
 
 
 def test_records_can_be_asked_for_by_role(whole: Path):

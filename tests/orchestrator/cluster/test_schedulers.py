@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import TrialScheduler
 
 from orchestrator.cluster.schedulers import ResumableScheduler, scheduler_of
+from orchestrator.interruption import Stop
 from orchestrator.records import TrialPlan, TrialRecord
 from orchestrator.search.scheduler_spec import Scheduler
 from tests.orchestrator.made_up import LOSS, TOP1, make_plan
@@ -28,7 +29,8 @@ Event = tuple[str, int, float]
 def scheduler(
     spec, plans: dict[str, TrialPlan], records: list[TrialRecord] = (), objective=TOP1
 ) -> ResumableScheduler:
-    return scheduler_of(TypeAdapter(Scheduler).validate_python(spec), objective, plans, records)
+    parsed = TypeAdapter(Scheduler).validate_python(spec)
+    return scheduler_of(parsed, objective, plans, records, Stop())
 
 
 def tell(scheduler: ResumableScheduler, ray_id: str, epoch: int, value: float) -> str:
@@ -107,4 +109,41 @@ def test_where_less_is_better_the_larger_is_stopped():
 
 
 def test_without_a_scheduler_trials_end_by_themselves():
-    assert type(scheduler({"name": "none"}, {})) is FIFOScheduler
+    judge = scheduler({"name": "none"}, {"a": make_plan("a"), "b": make_plan("b")})
+
+    outcomes = [tell(judge, "a", 0, 9.0), tell(judge, "b", 0, 1.0)]
+
+    assert outcomes == [TrialScheduler.CONTINUE] * 2
+
+
+def test_what_the_rule_has_stopped_is_known_and_what_the_user_stops_is_not():
+    judge = scheduler(SPECS[0], {"a": make_plan("a"), "b": make_plan("b")})
+    decisions(judge, [("a", 0, 9.0), ("b", 0, 1.0)])
+
+    judge._stop.ask()
+
+    assert tell(judge, "a", 1, 9.0) == TrialScheduler.STOP
+    assert (judge.has_pruned("a"), judge.has_pruned("b")) == (False, True)
+
+
+def test_the_last_epoch_of_all_is_part_of_what_the_rule_remembers():
+    judge = scheduler(SPECS[0], {"a": make_plan("a"), "b": make_plan("b")})
+    last = {"training_iteration": 1, "val/top1": 9.0}
+
+    judge.on_trial_complete(None, SimpleNamespace(trial_id="a"), last)
+
+    assert tell(judge, "b", 0, 1.0) == TrialScheduler.STOP
+
+
+def test_when_a_stop_is_wanted_nothing_that_waits_is_started():
+    judge, stopped = scheduler(SPECS[0], {}), []
+    controller = SimpleNamespace(stop_trial=lambda trial: stopped.append(trial.trial_id))
+    for name in "ab":
+        judge.on_trial_add(controller, SimpleNamespace(trial_id=name, status="PENDING"))
+    first = judge.choose_trial_to_run(controller).trial_id
+
+    judge._stop.ask()
+
+    assert first == "a"
+    assert judge.choose_trial_to_run(controller) is None
+    assert stopped == ["a", "b"]
