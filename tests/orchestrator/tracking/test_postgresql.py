@@ -5,7 +5,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -21,27 +23,30 @@ ANYBODY = 65534
 
 
 @pytest.fixture(scope="module")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URI of an empty database, which listens on loopback alone."""
+def postgresql() -> Iterator[str]:
+    """The URI of an empty database, which listens on loopback alone.
+
+    Not below pytest's folders, which are closed to other users.
+    """
     pytest.importorskip("psycopg", reason="needs the extra [postgres]")
     if not (shutil.which("initdb") and shutil.which("pg_ctl")):
         pytest.skip("PostgreSQL is not installed, or its programs are not on the path")
-    folder, port = tmp_path_factory.mktemp("postgresql"), free_port()
-    open_to_others(folder)
+    with TemporaryDirectory(prefix="skeltune-postgresql-") as folder:
+        if os.getuid() == 0:
+            os.chown(folder, ANYBODY, ANYBODY)
+        with running(Path(folder), port := free_port()):
+            yield f"postgresql+psycopg://mlflow@127.0.0.1:{port}/postgres"
+
+
+@contextmanager
+def running(folder: Path, port: int) -> Iterator[None]:
     as_anybody(folder, "initdb", "-D", "db", "-U", "mlflow", "--auth=trust", "--no-sync")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -k {folder}"
     as_anybody(folder, "pg_ctl", "-D", "db", "-w", "-t", "120", "-l", "log", "-o", options, "start")
     try:
-        yield f"postgresql+psycopg://mlflow@127.0.0.1:{port}/postgres"
+        yield
     finally:
         as_anybody(folder, "pg_ctl", "-D", "db", "-m", "immediate", "stop")
-
-
-def open_to_others(folder: Path) -> None:
-    if os.getuid() == 0:
-        os.chown(folder, ANYBODY, ANYBODY)
-        for parent in [folder, *folder.parents[:3]]:
-            parent.chmod(parent.stat().st_mode | 0o011)
 
 
 def as_anybody(folder: Path, *command: str) -> None:
