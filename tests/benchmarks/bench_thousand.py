@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,8 @@ TRIAL = {
 
 def main() -> None:
     arguments = _arguments()
-    print(f"load average {os.getloadavg()[0]:.1f}; seconds of wall time")
+    print(f"load average {os.getloadavg()[0]:.1f}")
+    print(f"{'seconds':34s}{'wall':>8s}{'cpu':>8s}")
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
         prepare(DATASETS["synthetic"], None, home.data, num_takes=1)
@@ -99,19 +101,26 @@ def _print(home: Home, study: Study) -> None:
         "status": ("status", name),
         "report": ("report", name),
     }.items():
-        print(f"{name:10s}{title:24s}{_seconds(home, command):8.1f}", flush=True)
+        wall, cpu = _seconds(home, command)
+        print(f"{name:10s}{title:24s}{wall:8.1f}{cpu:8.1f}", flush=True)
 
 
-def _seconds(home: Home, command: tuple[str, ...]) -> float:
+def _seconds(home: Home, command: tuple[str, ...]) -> tuple[float, float]:
+    """Of wall time, and of processors."""
     environment = {**os.environ, "SKELTUNE_HOME": str(home.root)}
-    started = time.perf_counter()
+    started, before = time.perf_counter(), _cpu_seconds()
     subprocess.run(
         [sys.executable, "-m", "orchestrator", *command],
         env=environment,
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    return time.perf_counter() - started
+    return time.perf_counter() - started, _cpu_seconds() - before
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _arguments() -> argparse.Namespace:
