@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -73,20 +74,22 @@ class Recorder:
         self.view.stopping(seconds)
 
     def tick(self) -> None:
+        self.log.settle()
         self.view.refresh(self._shown, self.total)
 
     def sync(self, record: TrialRecord) -> None:
         self.tracker.sync(record, partial(self._artifacts, record))
 
-    def _artifacts(self, record: TrialRecord) -> list[Path]:
-        """What is worth keeping with the trial's run."""
-        files = TrialFiles(self.folder.trial(record.plan.id))
+    def _artifacts(self, record: TrialRecord) -> Iterator[Path]:
+        """Brought here and drawn when the tracker wants them, in its own thread."""
+        files = TrialFiles(self.folder.bring(record.plan.id))
         is_undrawn = files.predictions.exists() and not files.confusion.exists()
         if record.state is State.COMPLETE and is_undrawn:
             from orchestrator.pictures.confusion import draw_confusion
 
             draw_confusion(files)
-        return files.artifacts
+            self.folder.keep(files.confusion)
+        yield from files.artifacts
 
     def _shown(self) -> list[TrialRecord]:
         return self.log.of_role(self.role)

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import ray
@@ -55,8 +56,9 @@ class _PlannedTrials(Searcher):
         job = self._job
         return {
             "config": plan.config,
-            "out": str(job.trials / plan.id),
-            "data_root": str(job.data_root),
+            "trial": plan.id,
+            "data_digest": plan.data_digest,
+            "kept": asdict(job.kept),
             "device": job.device,
             "limits": job.limits.model_dump(),
             _RESOURCES: resources.model_dump(),

@@ -69,7 +69,7 @@ def test_what_is_not_on_the_front_is_beaten_by_something_on_it(values):
 
 @pytest.mark.parametrize(
     ("top1s", "waited"),
-    [([], 0), ([50], 0), ([50, 60, 70], 0), ([70, 60, 50], 2), ([50, 70, 70, 60], 2)],
+    [([], 0), ([50], 0), ([50, 60, 70], 0), ([70, 60, 50], 2), ([50, 70, 70, 60, 80, 60], 2)],
 )
 def test_progress_is_to_be_better_than_everything_before(top1s, waited):
     records = [trial(str(n), top1, 1, ended=float(n)) for n, top1 in enumerate(top1s)]

@@ -50,4 +50,4 @@ def test_a_search_ends_when_its_patience_does():
 
     assert stop_reason(Stop(patience=4), [TOP1], records, 0) is None
     reason = stop_reason(Stop(patience=3), [TOP1], records, 0)
-    assert reason == "the last 3 trials brought no progress (patience 3)"
+    assert reason == "3 trials in a row brought no progress (patience 3)"
