@@ -109,7 +109,7 @@ class _Events(tune.Callback):
         self._scheduler, self._deaths, self._stop = scheduler, deaths, stop
         self._watchdog = Watchdog()
         self._running: set[str] = set()
-        self._over: deque[Trial] = deque()
+        self._over: deque[Any] = deque()
         self._is_stopping = False
 
     def __reduce__(self) -> tuple[Any, ...]:

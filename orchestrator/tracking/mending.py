@@ -51,7 +51,7 @@ def superfluous(runs: Iterable[SeenRun], known: Collection[str]) -> tuple[list[S
 
 
 def delete(uri: str, runs: Iterable[SeenRun]) -> None:
-    """Closed, then marked as deleted, if they are not yet: `mlflow runs restore` brings one back."""
+    """Closed, then marked as deleted, unless they are: `mlflow runs restore` brings one back."""
     client = connect(uri)
     for run in runs:
         if client.get_run(run.id).info.lifecycle_stage == LifecycleStage.DELETED:
