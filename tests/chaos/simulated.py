@@ -193,7 +193,7 @@ class Executor:
     def _tell(self, plan: TrialPlan, epoch: int) -> bool:
         """As Ray does: the scheduler first, who is not asked about the last epoch."""
         metrics, trial = metrics_of(plan, epoch), SimpleNamespace(trial_id=plan.id)
-        result = {"training_iteration": epoch + 1, **metrics}
+        result = {"training_iteration": epoch + 1, "metrics": [metrics]}
         is_last = epoch == int(plan.config["epochs"]) - 1
         if is_last:
             self._scheduler.on_trial_complete(None, trial, result)
