@@ -22,7 +22,7 @@ _TIME = "training_iteration"
 
 def metrics_of(result: Raw) -> dict[str, float]:
     """Of an epoch, if the result tells one. They come in a list, which Ray does not look into: of
-    each figure that it finds it keeps nine others."""
+    each figure that it finds it keeps means and histories."""
     return dict(*result.get(METRICS, ()))
 
 
