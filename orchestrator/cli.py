@@ -14,6 +14,7 @@ import typer
 from orchestrator.commands.data import data_app
 from orchestrator.commands.fuse import fuse
 from orchestrator.commands.models import models_app, weights_app
+from orchestrator.commands.options import Storage
 from orchestrator.commands.pictures import picture
 from orchestrator.commands.repair import repair
 from orchestrator.commands.report import StudyName, report, study_name
@@ -66,6 +67,7 @@ def plan(
     num_cpus: NumCpus = None,
     num_gpus: Annotated[int | None, typer.Option("--num-gpus", help="GPUs there are")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    storage: Storage = None,
 ) -> None:
     """Show what a study would run; start nothing."""
     from orchestrator.planning.forecast import Machine, forecast
@@ -76,9 +78,9 @@ def plan(
     from orchestrator.spec import load_study
     from orchestrator.view import show_table
 
-    home = _home()
+    home = _home(storage)
     study = _with_resources(load_study(study_file), cpu, gpu)
-    log = StudyLog(home.study(study.spec.study).log)
+    log = StudyLog(home.study(study.spec.study).journal())
     planner = Planner(study, home.data, may_stand_in=not probe)
     shown = preview(study, planner, log, home)
     machine = Machine.here(num_cpus, num_gpus, study.spec.max_concurrent)
@@ -109,6 +111,7 @@ def run(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="first cells alone, one epoch on a few clips; keep none")
     ] = False,
+    storage: Storage = None,
 ) -> None:
     """Run a study, or carry on with what is missing."""
     from orchestrator.choice import choose_from
@@ -119,7 +122,7 @@ def run(
     from orchestrator.view import show_table
 
     study = _with_resources(load_study(study_file), cpu, gpu)
-    services = _services(study.spec.objective, address, tracking_uri, num_cpus)
+    services = _services(study.spec.objective, address, tracking_uri, num_cpus, storage)
     if smoke:
         raise typer.Exit(_try_out(study, services))
     outcome = run_study(study, services, retry_failed, plan)
@@ -146,12 +149,15 @@ def run(
 
 
 @app.command()
-def status(study: Annotated[str | None, typer.Argument(help="name or file")] = None) -> None:
+def status(
+    study: Annotated[str | None, typer.Argument(help="name or file")] = None,
+    storage: Storage = None,
+) -> None:
     """How far studies are."""
     from orchestrator.status import status_table
     from orchestrator.view import show_table
 
-    show_table(_console(), status_table(_home(), study_name(study) if study else None))
+    show_table(_console(), status_table(_home(storage), study_name(study) if study else None))
 
 
 @app.command()
@@ -162,15 +168,16 @@ def promote(
     cpu: Cpu = None,
     gpu: Gpu = None,
     num_cpus: NumCpus = None,
+    storage: Storage = None,
 ) -> None:
     """Train the best configuration finally, evaluate it once on test, register it."""
     from orchestrator.promote import promote as promote_best
     from orchestrator.records import State
     from orchestrator.stored import stored_study
 
-    home = _home()
+    home = _home(storage)
     stored = _with_resources(stored_study(home, study_name(study)), cpu, gpu)
-    services = _services(stored.spec.objective, address, tracking_uri, num_cpus)
+    services = _services(stored.spec.objective, address, tracking_uri, num_cpus, storage)
     promotion = promote_best(stored, services)
     choice, record, console = promotion.choice, promotion.record, _console()
     console.print(f"chosen      {choice.told(stored.spec.objective)}", highlight=False)
@@ -223,11 +230,11 @@ def train(
 
 
 @app.command()
-def ui(port: int = 5000, tracking_uri: TrackingUri = None) -> None:
+def ui(port: int = 5000, tracking_uri: TrackingUri = None, storage: Storage = None) -> None:
     """Serve the MLflow UI on this machine (127.0.0.1)."""
     from orchestrator.home import tracked_studies
 
-    home, console = _home(), _console()
+    home, console = _home(storage), _console()
     uri = home.tracking_uri(tracking_uri)
     if uri.startswith("http"):
         console.print(f"MLflow runs at {uri} already", highlight=False)
@@ -279,10 +286,10 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _home() -> Home:
+def _home(storage: str | None = None) -> Home:
     from orchestrator.home import Home
 
-    return Home.find()
+    return Home.find(storage)
 
 
 def _console() -> Console:
@@ -296,12 +303,13 @@ def _services(
     address: str | None,
     tracking_uri: str | None,
     num_cpus: int | None = None,
+    storage: str | None = None,
 ) -> Services:
     from orchestrator.cluster.nodes import Cluster
     from orchestrator.session import Services
     from orchestrator.view import View
 
-    home = _home()
+    home = _home(storage)
     uri = home.tracking_uri(tracking_uri)
     return Services(home, uri, View(_console(), objective), Cluster(address, num_cpus))
 

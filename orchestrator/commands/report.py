@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from orchestrator.commands.options import Storage
+
 if TYPE_CHECKING:
     from orchestrator.home import StudyFolder
     from orchestrator.reports.study import Format, StudyReport
@@ -32,6 +34,7 @@ def report(
         Path | None,
         typer.Option("--check", help="a file written before: exit 1 if its runs say other now"),
     ] = None,
+    storage: Storage = None,
 ) -> None:
     """The tables of a study, from what has been run so far."""
     from orchestrator.reports.study import Format
@@ -39,7 +42,7 @@ def report(
     from orchestrator.view import plain_console, show_table
 
     form = _format(format_name, out or check)
-    found, folder = _report_of(study)
+    found, folder = _report_of(study, storage)
     found = found if links else found.unlinked()
     if check is not None:
         _check(found, form, cells, check)
@@ -61,11 +64,11 @@ def _format(name: FormatName | None, file: Path | None) -> Format:
     return found
 
 
-def _report_of(study: str) -> tuple[StudyReport, StudyFolder]:
+def _report_of(study: str, storage: str | None) -> tuple[StudyReport, StudyFolder]:
     from orchestrator.home import Home
     from orchestrator.stored import stored_log, stored_report, stored_study
 
-    home, name = Home.find(), study_name(study)
+    home, name = Home.find(storage), study_name(study)
     folder = home.study(name)
     return stored_report(stored_study(home, name), stored_log(home, name), folder), folder
 
