@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.damage import DamagedLogError, damaged_lines, drop_damaged
 from orchestrator.home import StudyFolder
 from orchestrator.records import Role, State, StudyLog
 from orchestrator.reports.table import Table
-from orchestrator.session import Services, locked, open_session
+from orchestrator.session import Services, open_session
 from orchestrator.spec import Study
 from orchestrator.tracking.mending import SeenRun, delete, seen_runs, superfluous
 
@@ -20,12 +19,12 @@ class LogRepair:
     """What was done to the log."""
 
     num_dropped: int = 0
-    kept: Path | None = None
+    kept: tuple[str, ...] = ()
     """Where the log is as it was, if lines were left out."""
 
     @property
     def told(self) -> str:
-        return f"{self.num_dropped} lines left out" if self.kept else "whole"
+        return f"{self.num_dropped} lines left out" if self.num_dropped else "whole"
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Repair:
             ("list of runs", self.folder.runs.name, "written"),
             ("report", f"{self.folder.report.name}, {self.folder.page.name}", "written"),
         )
-        notes = (f"The log as it was: {self.on_log.kept}",) if self.on_log.kept else ()
+        notes = tuple(f"The log as it was: {file}" for file in self.on_log.kept)
         return Table("Repair", ("what", "found", "done"), rows, notes)
 
 
@@ -105,13 +104,14 @@ def repair(study: Study, services: Services, drop: bool = False) -> Repair:
 
 
 def _repaired_log(folder: StudyFolder, drop: bool) -> LogRepair:
-    with locked(folder):
-        damaged = damaged_lines(folder.log)
+    with folder.locked():
+        journal = folder.journal()
+        damaged = damaged_lines(journal)
         if not damaged:
             return LogRepair()
         if not drop:
-            raise DamagedLogError(folder.log, damaged)
-        return LogRepair(len(damaged), drop_damaged(folder.log))
+            raise DamagedLogError(journal, damaged)
+        return LogRepair(len(damaged), tuple(drop_damaged(journal, damaged)))
 
 
 def _difference(

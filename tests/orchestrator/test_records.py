@@ -137,9 +137,7 @@ def test_where_the_disk_is_full_the_path_is_told_and_the_log_stays_whole(tmp_pat
     log.journal._file = FullDisk(log.journal._file, room)
 
     for step in (lambda: log.start("a"), lambda: log.end("a", State.INTERRUPTED)):
-        with pytest.raises(
-            StorageError, match=r"events\.jsonl: cannot .*: No space left"
-        ):
+        with pytest.raises(StorageError, match=r"events\.jsonl: cannot .*: No space left"):
             step()
 
     assert log.records["a"].state is State.WAITING
