@@ -18,7 +18,7 @@ from typing import Any
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import write_bytes
 from orchestrator.records import State, StudyLog
-from orchestrator.storage.journal import Journal, ObjectJournal
+from orchestrator.storage.journal import Journal, LocalJournal, ObjectJournal
 from orchestrator.storage.place import Place
 
 _SHOWN = 20
@@ -49,7 +49,7 @@ class DamagedLogError(SkelTuneError):
 
 def damaged_lines(journal: Journal) -> list[DamagedLine]:
     """In their order; a torn end is no damage."""
-    log = StudyLog(Path(os.devnull))
+    log = StudyLog(LocalJournal(Path(os.devnull)))
     judged = ((where, _reason(line, log)) for where, line in journal.lines())
     return [DamagedLine(where, reason) for where, reason in judged if reason is not None]
 

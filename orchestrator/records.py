@@ -123,7 +123,7 @@ class StudyLog:
         """Name to digest of the data sets in use."""
         for where, event in _placed_events(self.journal):
             try:
-                self._apply(event)
+                self.apply(event)
             except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(f"{where}: not a trial event ({error!r})") from None
 
@@ -194,9 +194,9 @@ class StudyLog:
         line = json.dumps(event, allow_nan=False).encode() + b"\n"
         may_wait = kind in _MAY_WAIT and "pruned" not in content
         self.journal.append(line, at_once=not may_wait)
-        self._apply(event)
+        self.apply(event)
 
-    def _apply(self, event: dict[str, Any]) -> None:
+    def apply(self, event: dict[str, Any]) -> None:
         if event["event"] == "planned":
             plan = TrialPlan(**{**event["plan"], "role": Role(event["plan"]["role"])})
             self.records.setdefault(plan.id, TrialRecord(plan)).plan = plan

@@ -136,14 +136,15 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
         (
             "ray",
             {
-                f"cluster/{n}"
-                for n in ("deaths", "nodes", "probing", "schedulers", "tuning", "worker")
+                *(f"cluster/{n}" for n in ("deaths", "nodes", "probing", "schedulers")),
+                *(f"cluster/{n}" for n in ("survey", "tuning", "worker")),
+                "launching/submission",
             },
         ),
         ("optuna", {"search/sampling", "search/optuna_samplers", "pictures/search"}),
         ("cmaes", {"search/cma"}),
-        ("mlflow", {"tracking/runs", "tracking/registry", "tracking/mending"}),
-        ("jinja2", {"reports/page"}),
+        ("mlflow", {f"tracking/{n}" for n in ("mending", "reach", "registry", "runs")}),
+        ("jinja2", {"launching/manifests", "reports/page"}),
         ("plotly", {"pictures/search", "pictures/saved", "reports/page"}),
         ("sklearn", {"pictures/embeddings"}),
         ("statsmodels", {"stats/anova"}),
