@@ -96,7 +96,7 @@ def _reason(line: bytes, log: StudyLog) -> str | None:
         event = json.loads(line)
         if gap := _gap(event, log):
             return gap
-        log._apply(event)
+        log.apply(event)
     except json.JSONDecodeError as error:
         return f"not JSON ({error.msg})"
     except UnicodeDecodeError:
