@@ -237,8 +237,9 @@ class Simulation:
         """Run or carry on; a driver that is killed leaves the log as it was at that moment."""
         services = self._services(Executor(self.disk, fuse or Fuse(), order=order))
         self.folder.root.mkdir(parents=True, exist_ok=True)
-        with closing(StudyLog(self.folder.log).open()) as log:
-            self._run(Session(self.study, services, self.folder, log, Silent()))
+        journal = self.folder.journal()
+        with self.folder.locked() as fence, closing(StudyLog(journal).open()) as log:
+            self._run(Session(self.study, services, self.folder, log, Silent(), fence))
 
     def run_tracked(self) -> None:
         """With MLflow in the home, as a whole study is run, but for the report."""
