@@ -70,6 +70,9 @@ class Recorder:
         self.sync(record)
         self.view.ended(record, self.log.of_role(self.role))
 
+    def placed(self, plan: TrialPlan, node: str, gpus: float) -> None:
+        self.log.place(plan.id, node, gpus)
+
     def stopping(self, seconds: float) -> None:
         self.view.stopping(seconds)
 

@@ -19,7 +19,7 @@ from orchestrator.home import Home, StudyFolder
 from orchestrator.interruption import Stop
 from orchestrator.planning.trials import current_records
 from orchestrator.recorder import Recorder
-from orchestrator.records import Role, State, StudyLog, TrialRecord
+from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
 from orchestrator.reports.description import description
 from orchestrator.reports.study import StudyReport
 from orchestrator.search.scheduler_spec import NoScheduler, Scheduler
@@ -80,10 +80,15 @@ class Session:
         known, stop = current_records(self.study, self.log), Stop()
         try:
             if source.num_left > 0:
+                from orchestrator.cluster.probing import packed
                 from orchestrator.cluster.tuning import run_trials
 
-                with cluster(self.services.cluster, self.study.spec.resources), view:
-                    run_trials(source, recorder, self.job(scheduler), known, stop)
+                resources = self.study.spec.resources
+                with cluster(self.services.cluster, resources.least), view:
+                    job = self.job(scheduler)
+                    if resources.measured:
+                        job = packed(job, self._unseen(role), view.line)
+                    run_trials(source, recorder, job, known, stop)
         except KeyboardInterrupt:
             stop.ask()
             view.line("stopping at once")
@@ -91,6 +96,10 @@ class Session:
             num_interrupted = recorder.interrupt()
         self.gave_up = stop.reason
         self.is_stopped = stop.is_wanted or num_interrupted > 0 or source.num_left > 0
+
+    def _unseen(self, role: Role) -> list[TrialPlan]:
+        """What is planned and was never started."""
+        return [r.plan for r in self.log.of_role(role) if r.state is State.WAITING]
 
     def use_data(self, digests: dict[str, str]) -> None:
         """From now on the study is about these data sets, and every node can have them."""

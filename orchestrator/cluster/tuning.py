@@ -109,6 +109,7 @@ class _Events(tune.Callback):
         self._scheduler, self._deaths, self._stop = scheduler, deaths, stop
         self._watchdog = Watchdog()
         self._running: set[str] = set()
+        self._placed: set[str] = set()
         self._over: deque[Any] = deque()
         self._is_stopping = False
 
@@ -127,6 +128,10 @@ class _Events(tune.Callback):
     ) -> None:
         if metrics := metrics_of(result):
             plan = self._plans[trial.trial_id]
+            if trial.trial_id not in self._placed:
+                self._placed.add(trial.trial_id)
+                gpus = trial.config[_RESOURCES]["gpu"]
+                self._tell(self._listener.placed, plan, result["hostname"], gpus)
             is_pruned = self._scheduler.has_pruned(plan.id)
             self._tell(self._attempts.epoch, plan, metrics, is_pruned)
 
@@ -260,7 +265,7 @@ def _tuner(
 
 def _placement(config: Raw) -> tune.PlacementGroupFactory:
     """Equal for equal resources: such trials share warm workers."""
-    asked = {"CPU": config[_RESOURCES]["cpu"], "GPU": config[_RESOURCES]["gpu"]}
+    asked = Resources.model_validate(config[_RESOURCES]).asked
     return tune.PlacementGroupFactory([{name: value for name, value in asked.items() if value}])
 
 
