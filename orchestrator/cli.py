@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.commands.cluster import cluster_app
 from orchestrator.commands.data import data_app
+from orchestrator.commands.doctor import doctor
 from orchestrator.commands.evaluate import evaluate
 from orchestrator.commands.fuse import fuse
 from orchestrator.commands.models import models_app, weights_app
-from orchestrator.commands.options import Storage, TrackingUri
+from orchestrator.commands.options import Storage, StudyName, TrackingUri, study_name
 from orchestrator.commands.pictures import picture
 from orchestrator.commands.predict import predict
 from orchestrator.commands.repair import repair
-from orchestrator.commands.report import StudyName, report, study_name
+from orchestrator.commands.report import report
+from orchestrator.commands.status import status
+from orchestrator.commands.submit import submit
+from orchestrator.commands.ui import ui
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,15 +40,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Ablation studies and hyper-parameter searches for skeleton-based action recognition.",
 )
+app.add_typer(cluster_app, name="cluster")
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
+app.command()(doctor)
 app.command()(evaluate)
 app.command()(fuse)
 app.command()(picture)
 app.command()(predict)
 app.command()(repair)
 app.command()(report)
+app.command()(status)
+app.command()(submit)
+app.command()(ui)
 
 StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
 Address = Annotated[
@@ -149,18 +159,6 @@ def run(
 
 
 @app.command()
-def status(
-    study: Annotated[str | None, typer.Argument(help="name or file")] = None,
-    storage: Storage = None,
-) -> None:
-    """How far studies are."""
-    from orchestrator.status import status_table
-    from orchestrator.view import show_table
-
-    show_table(_console(), status_table(_home(storage), study_name(study) if study else None))
-
-
-@app.command()
 def promote(
     study: StudyName,
     address: Address = None,
@@ -227,33 +225,6 @@ def train(
     if record.state is not State.COMPLETE:
         console.print(record.error or "")
         raise typer.Exit(EXIT_FAILED)
-
-
-@app.command()
-def ui(port: int = 5000, tracking_uri: TrackingUri = None, storage: Storage = None) -> None:
-    """Serve the MLflow UI on this machine (127.0.0.1)."""
-    from orchestrator.home import tracked_studies
-
-    home, console = _home(storage), _console()
-    uri = home.tracking_uri(tracking_uri)
-    if uri.startswith("http"):
-        console.print(f"MLflow runs at {uri} already", highlight=False)
-        return
-    home.root.mkdir(parents=True, exist_ok=True)
-    environment = {
-        **os.environ,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "1", "--backend-store-uri", uri]
-    command += ["--default-artifact-root", home.artifacts.as_uri()]
-    url = f"http://127.0.0.1:{port}"
-    console.print(f"MLflow UI on {url} (Ctrl-C ends it)", highlight=False)
-    for study, experiment in tracked_studies(home).items():
-        link = f"{url}/#/experiments/{experiment}/runs?workflowType=machine_learning"
-        console.print(f"  {study}: {link}", highlight=False, soft_wrap=True)
-    os.execve(sys.executable, command, environment)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from typing import Any
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import write_bytes
 from orchestrator.records import State, StudyLog
+from orchestrator.storage.journal import LocalJournal
 
 _SHOWN = 20
 
@@ -66,7 +67,7 @@ def drop_damaged(path: Path) -> Path:
 
 def _judged(path: Path) -> Iterator[bytes | DamagedLine]:
     """Every whole line as it is, or what is wrong with it."""
-    log = StudyLog(path.with_name("nothing.jsonl"))
+    log = StudyLog(LocalJournal(path.with_name("nothing.jsonl")))
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     for number, line in enumerate(lines, start=1):
         if line.endswith(b"\n"):
@@ -80,7 +81,7 @@ def _reason(line: bytes, log: StudyLog) -> str | None:
         event = json.loads(line)
         if gap := _gap(event, log):
             return gap
-        log._apply(event)
+        log.apply(event)
     except json.JSONDecodeError as error:
         return f"not JSON ({error.msg})"
     except UnicodeDecodeError:

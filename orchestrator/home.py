@@ -151,7 +151,7 @@ class StudyFolder:
         """Put what was written here where the study is kept."""
         if self.kept is not None:
             for file in files:
-                (self.kept / str(file.parent.relative_to(self.root))).put(file)
+                self.kept.put(file, file.relative_to(self.root).as_posix())
 
     def bring_predictions(self, trial_ids: Iterable[str]) -> None:
         """The saved scores of these trials, as far as there are any."""

@@ -73,7 +73,7 @@ def trials_without_progress(records: Sequence[TrialRecord], objectives: Sequence
     kept: list[list[float]] = []
     since = longest = 0
     ended = [r for r in records if r.state.is_final and r.state not in useless]
-    for record in sorted(ended, key=lambda record: record.ended or 0.0):
+    for record in sorted(ended, key=lambda record: record.place):
         values = values_of(record, objectives)
         since += 1
         if values is not None and not any(covers(k, values, objectives) for k in kept):

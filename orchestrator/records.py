@@ -90,6 +90,8 @@ class TrialRecord:
     """Attempts that ended with their worker."""
     started: float | None = None
     ended: float | None = None
+    place: int = 0
+    """Among all ends in the log, from 1: clocks may jump, the log does not."""
 
     @property
     def is_under_way(self) -> bool:
@@ -121,9 +123,10 @@ class StudyLog:
         self.records: dict[str, TrialRecord] = {}
         self.data: dict[str, str] = {}
         """Name to digest of the data sets in use."""
+        self._num_ends = 0
         for where, event in _placed_events(self.journal):
             try:
-                self._apply(event)
+                self.apply(event)
             except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(f"{where}: not a trial event ({error!r})") from None
 
@@ -194,9 +197,9 @@ class StudyLog:
         line = json.dumps(event, allow_nan=False).encode() + b"\n"
         may_wait = kind in _MAY_WAIT and "pruned" not in content
         self.journal.append(line, at_once=not may_wait)
-        self._apply(event)
+        self.apply(event)
 
-    def _apply(self, event: dict[str, Any]) -> None:
+    def apply(self, event: dict[str, Any]) -> None:
         if event["event"] == "planned":
             plan = TrialPlan(**{**event["plan"], "role": Role(event["plan"]["role"])})
             self.records.setdefault(plan.id, TrialRecord(plan)).plan = plan
@@ -215,7 +218,8 @@ class StudyLog:
             case "epoch":
                 record.epochs.append(event["metrics"])
                 if event.get("pruned"):
-                    record.state, record.ended = State.PRUNED, event["time"]
+                    record.state = State.PRUNED
+                    self._close(record, event["time"])
             case "lost":
                 record.state = State.WAITING
                 record.losses.append(Loss(Cause(event["cause"]), len(record.epochs)))
@@ -223,7 +227,11 @@ class StudyLog:
                 record.state = State(event["state"])
                 record.result, record.error = event["result"], event["error"]
                 record.cause = Cause(event["cause"]) if event.get("cause") else None
-                record.ended = event["time"]
+                self._close(record, event["time"])
+
+    def _close(self, record: TrialRecord, now: float) -> None:
+        self._num_ends += 1
+        record.ended, record.place = now, self._num_ends
 
 
 def _placed_events(journal: Journal) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -10,7 +10,7 @@ from orchestrator.damage import DamagedLogError, damaged_lines, drop_damaged
 from orchestrator.home import StudyFolder
 from orchestrator.records import Role, State, StudyLog
 from orchestrator.reports.table import Table
-from orchestrator.session import Services, locked, open_session
+from orchestrator.session import Services, open_session
 from orchestrator.spec import Study
 from orchestrator.tracking.mending import SeenRun, delete, seen_runs, superfluous
 
@@ -105,7 +105,9 @@ def repair(study: Study, services: Services, drop: bool = False) -> Repair:
 
 
 def _repaired_log(folder: StudyFolder, drop: bool) -> LogRepair:
-    with locked(folder):
+    if folder.kept is not None:  # objects are whole; one that is not is named when it is read
+        return LogRepair()
+    with folder.locked():
         damaged = damaged_lines(folder.log)
         if not damaged:
             return LogRepair()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -165,7 +165,9 @@ def open_session(study: Study, services: Services) -> Iterator[Session]:
         try:
             yield session
         except StorageError:
-            raise  # where nothing can be written, no report is
+            with suppress(OSError, StorageError):  # where nothing can be written, no report is
+                session.close()
+            raise
         except BaseException:
             session.close()
             raise

@@ -21,7 +21,7 @@ from ray.tune.experiment import Trial
 from orchestrator.causes import Cause, cause_of
 
 _LOST = (ActorUnavailableError, LocalRayletDiedError, NodeDiedError, OwnerDiedError)
-_LOST_WORDS = ("node has died", "node is dead", "node died", "node was terminated")
+_LOST_WORDS = ("node has died", "node is dead", "node died", "node has crashed")
 
 
 def cause_of_death(error: BaseException) -> Cause:

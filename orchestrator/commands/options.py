@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,3 +25,13 @@ TrainedModel = Annotated[
 BatchSize = Annotated[
     int | None, typer.Option(min=1, help="clips at a time; default: as in the training")
 ]
+StudyName = Annotated[str, typer.Argument(help="name of a study, or its file")]
+
+
+def study_name(study: str) -> str:
+    """The name of a study, given by name or by file."""
+    if not study.endswith((".yaml", ".yml")):
+        return study
+    from orchestrator.spec import load_study
+
+    return load_study(Path(study)).spec.study

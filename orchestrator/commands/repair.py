@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.commands.report import StudyName, study_name
+from orchestrator.commands.options import StudyName, study_name
 
 EXIT_NOT_WHOLE = 1
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from orchestrator.commands.options import Storage
+from orchestrator.commands.options import Storage, StudyName, study_name
 
 if TYPE_CHECKING:
     from orchestrator.home import StudyFolder
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 EXIT_DIFFERS = 1
 
-StudyName = Annotated[str, typer.Argument(help="name of a study, or its file")]
 FormatName = Literal["terminal", "markdown", "latex", "csv", "html"]
 
 
@@ -87,12 +86,3 @@ def _check(found: StudyReport, form: Format, cells: bool, file: Path) -> None:
     if lines:
         print(f"{file} no longer says what its runs say:", *lines, sep="\n")
         raise typer.Exit(EXIT_DIFFERS)
-
-
-def study_name(study: str) -> str:
-    """The name of a study, given by name or by file."""
-    if not study.endswith((".yaml", ".yml")):
-        return study
-    from orchestrator.spec import load_study
-
-    return load_study(Path(study)).spec.study

@@ -144,9 +144,9 @@ class Place:
         for name, part in zip(names, parts, strict=True):
             os.replace(part, folder / name)
 
-    def put(self, file: Path) -> None:
-        """Copy a file into this folder, whole."""
-        (self / file.name)._put("write it", lambda fs, path: fs.put_file(str(file), path))
+    def put(self, file: Path, name: str | None = None) -> None:
+        """Copy a file into this folder, whole; `name` is its path from here, if not its name."""
+        (self / (name or file.name))._put("write it", lambda fs, path: fs.put_file(str(file), path))
 
     def _put(self, doing: str, write: Callable[[Any, str], Any]) -> None:
         """Folders are made where the storage has such things; never a bucket."""

@@ -11,7 +11,6 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.cli import app
 from orchestrator.home import Home, StudyFolder
-from orchestrator.session import locked
 from orchestrator.spec import Study
 from orchestrator.stored import remember
 from orchestrator.tracking.mending import SeenRun, superfluous
@@ -82,7 +81,7 @@ def test_a_damaged_log_is_refused_and_left_as_it_is(home: Home):
 
 
 def test_a_study_that_a_driver_runs_is_refused(home: Home):
-    with locked(home.study("tiny")):
+    with home.study("tiny").locked():
         told = repair()
 
     assert "study tiny is being run by process" in str(told.exception)

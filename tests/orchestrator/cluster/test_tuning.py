@@ -58,6 +58,7 @@ def test_the_roomiest_node_is_one_that_could_hold_the_trial(monkeypatch: pytest.
         (RayActorError(error_msg="worker exit type: SYSTEM_ERROR"), Cause.CRASHED),
         (RayActorError(error_msg="the node was drained", preempted=True), Cause.PREEMPTED),
         (RayActorError(error_msg="died because its node has died"), Cause.LOST_NODE),
+        (RayActorError(error_msg="its owner has died. Owner's node has crashed."), Cause.LOST_NODE),
         (ActorUnavailableError("rpc failed", None), Cause.LOST_NODE),
         (OutOfMemoryError("the node is running low on memory"), Cause.OUT_OF_HOST_MEMORY),
     ],
