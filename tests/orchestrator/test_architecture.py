@@ -148,6 +148,7 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
         ("optuna", {"search/sampling", "search/optuna_samplers", "pictures/search"}),
         ("cmaes", {"search/cma"}),
         ("mlflow", tracking("artefacts", "mending", "reach", "registry", "runs")),
+        ("safetensors", {"artefact/files", "artefact/members"}),
         ("jinja2", {"launching/manifests", "reports/page"}),
         ("plotly", {"pictures/search", "pictures/saved", "reports/page"}),
         ("sklearn", {"pictures/embeddings"}),
