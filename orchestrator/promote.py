@@ -63,8 +63,12 @@ def promote(study: Study, services: Services) -> Promotion:
 def _register(session: Session, choice: Choice, record: TrialRecord) -> RegisteredModel:
     config, study = record.plan.config, session.study.spec
     files = TrialFiles(session.folder.bring(record.plan.id))
-    run_id = session.tracker.run_id(record.plan.id)
-    assert run_id is not None
+    if record.plan.id in session.tracker.catch_up():
+        raise SkelTuneError(
+            f"the final training is done; {session.services.tracking_uri} did not take its run, "
+            "so the model is not registered: the same command does it"
+        )
+    run_id = session.tracker.run_ids[record.plan.id]
     assert record.result is not None
     data = config["data"]
     stream = "" if data["stream"] == "joint" else f"-{data['stream']}"

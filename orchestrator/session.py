@@ -28,8 +28,9 @@ from orchestrator.storage.data_sets import offer_stores
 from orchestrator.storage.lease import Fence
 from orchestrator.storage.worker import Kept
 from orchestrator.stored import remember, stored_report, write_report
-from orchestrator.tracking.runs import MlflowTracker, StudySummary, StudyTags
+from orchestrator.tracking.runs import MlflowTracker
 from orchestrator.tracking.saved_views import SavedView, links_to, saved_views
+from orchestrator.tracking.study_run import StudySummary, StudyTags
 from orchestrator.view import View
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Session:
                 from orchestrator.cluster.tuning import run_trials
 
                 with cluster(self.services.cluster, self.study.spec.resources), view:
-                    run_trials(source, recorder, self._job(scheduler), known, stop)
+                    run_trials(source, recorder, self.job(scheduler), known, stop)
         except KeyboardInterrupt:
             stop.ask()
             view.line("stopping at once")
@@ -102,7 +103,7 @@ class Session:
             if record.state in {State.FAILED, State.OUT_OF_MEMORY}:
                 self.log.reopen(record.plan.id)
 
-    def _job(self, scheduler: Scheduler) -> Job:
+    def job(self, scheduler: Scheduler) -> Job:
         spec, home = self.study.spec, self.services.home
         return Job(
             objective=spec.objective,
@@ -126,11 +127,9 @@ class Session:
             summary = self._summary()
         finally:
             self.tracker.finish("KILLED" if self.is_stopped else "FINISHED", summary)
-        if self.tracker.late:
-            behind = f"MLflow lacks the last news of {len(self.tracker.late)} trials"
-            self.services.view.line(f"{behind}; the same command brings it up to date")
 
     def _summary(self) -> StudySummary:
+        self.tracker.catch_up()
         write_json(self.folder.runs, self.tracker.run_ids)
         self.folder.keep(self.folder.runs)
         report = stored_report(self.study, self.log, self.folder)
@@ -191,7 +190,8 @@ def _tracker(study: Study, services: Services) -> MlflowTracker:
     tags = {"study": spec.study, **git_tags()}
     params |= flattened(study.baseline.plain())
     about = StudyTags(spec.study, params, tags, varied_paths(study), _views(study))
-    return MlflowTracker(services.tracking_uri, services.home.artifacts, about)
+    uri, tell = services.tracking_uri, services.view.line
+    return MlflowTracker(uri, services.home.artifacts, about, tell)
 
 
 def _views(study: Study) -> tuple[SavedView, ...]:
