@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestrator.engine.errors import DivergedError
+from orchestrator.engine.errors import DivergedError, StorageError
 
 FRUITLESS_ATTEMPTS = 20
 """Losses in a row without one new epoch after which even a blameless trial is given up."""
@@ -84,6 +84,8 @@ def cause_of(error: BaseException) -> Cause:
         return Cause.OUT_OF_HOST_MEMORY
     if "OutOfMemoryError" in names or any(words in text for words in _DEVICE_MEMORY):
         return Cause.OUT_OF_MEMORY
+    if isinstance(error, StorageError):
+        return Cause.STORAGE
     if isinstance(error, OSError) and error.errno in _FULL_OR_LOCKED:
         return Cause.STORAGE
     return Cause.USER_ERROR
@@ -91,6 +93,11 @@ def cause_of(error: BaseException) -> Cause:
 
 def traceback_of(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
+
+
+def last_line(error: str) -> str:
+    """What a traceback comes to."""
+    return error.strip().splitlines()[-1]
 
 
 def may_try_again(losses: Sequence[Loss], retries: int) -> bool:

@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.commands.cluster import cluster_app
 from orchestrator.commands.data import data_app
+from orchestrator.commands.doctor import doctor
 from orchestrator.commands.fuse import fuse
 from orchestrator.commands.models import models_app, weights_app
+from orchestrator.commands.options import Storage, StudyName, TrackingUri, study_name
 from orchestrator.commands.pictures import picture
-from orchestrator.commands.report import StudyName, report, study_name
+from orchestrator.commands.repair import repair
+from orchestrator.commands.report import report
+from orchestrator.commands.status import status
+from orchestrator.commands.submit import submit
+from orchestrator.commands.ui import ui
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,21 +38,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Ablation studies and hyper-parameter searches for skeleton-based action recognition.",
 )
+app.add_typer(cluster_app, name="cluster")
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
+app.command()(doctor)
 app.command()(fuse)
 app.command()(picture)
+app.command()(repair)
 app.command()(report)
+app.command()(status)
+app.command()(submit)
+app.command()(ui)
 
 StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
 Address = Annotated[
     str | None,
     typer.Option("--address", envvar="RAY_ADDRESS", help="Ray cluster; default: one of our own"),
-]
-TrackingUri = Annotated[
-    str | None,
-    typer.Option("--tracking-uri", help="MLflow; default: MLFLOW_TRACKING_URI, else embedded"),
 ]
 Cpu = Annotated[float | None, typer.Option("--cpu", help="CPUs a trial, instead of the file's")]
 Gpu = Annotated[float | None, typer.Option("--gpu", help="GPUs a trial, instead of the file's")]
@@ -64,6 +73,7 @@ def plan(
     num_cpus: NumCpus = None,
     num_gpus: Annotated[int | None, typer.Option("--num-gpus", help="GPUs there are")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    storage: Storage = None,
 ) -> None:
     """Show what a study would run; start nothing."""
     from orchestrator.planning.forecast import Machine, forecast
@@ -74,9 +84,9 @@ def plan(
     from orchestrator.spec import load_study
     from orchestrator.view import show_table
 
-    home = _home()
+    home = _home(storage)
     study = _with_resources(load_study(study_file), cpu, gpu)
-    log = StudyLog(home.study(study.spec.study).log)
+    log = StudyLog(home.study(study.spec.study).journal())
     planner = Planner(study, home.data, may_stand_in=not probe)
     shown = preview(study, planner, log, home)
     machine = Machine.here(num_cpus, num_gpus, study.spec.max_concurrent)
@@ -107,6 +117,7 @@ def run(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="first cells alone, one epoch on a few clips; keep none")
     ] = False,
+    storage: Storage = None,
 ) -> None:
     """Run a study, or carry on with what is missing."""
     from orchestrator.choice import choose_from
@@ -117,7 +128,7 @@ def run(
     from orchestrator.view import show_table
 
     study = _with_resources(load_study(study_file), cpu, gpu)
-    services = _services(study.spec.objective, address, tracking_uri, num_cpus)
+    services = _services(study.spec.objective, address, tracking_uri, num_cpus, storage)
     if smoke:
         raise typer.Exit(_try_out(study, services))
     outcome = run_study(study, services, retry_failed, plan)
@@ -144,15 +155,6 @@ def run(
 
 
 @app.command()
-def status(study: Annotated[str | None, typer.Argument(help="name or file")] = None) -> None:
-    """How far studies are."""
-    from orchestrator.status import status_table
-    from orchestrator.view import show_table
-
-    show_table(_console(), status_table(_home(), study_name(study) if study else None))
-
-
-@app.command()
 def promote(
     study: StudyName,
     address: Address = None,
@@ -160,15 +162,16 @@ def promote(
     cpu: Cpu = None,
     gpu: Gpu = None,
     num_cpus: NumCpus = None,
+    storage: Storage = None,
 ) -> None:
     """Train the best configuration finally, evaluate it once on test, register it."""
     from orchestrator.promote import promote as promote_best
     from orchestrator.records import State
     from orchestrator.stored import stored_study
 
-    home = _home()
+    home = _home(storage)
     stored = _with_resources(stored_study(home, study_name(study)), cpu, gpu)
-    services = _services(stored.spec.objective, address, tracking_uri, num_cpus)
+    services = _services(stored.spec.objective, address, tracking_uri, num_cpus, storage)
     promotion = promote_best(stored, services)
     choice, record, console = promotion.choice, promotion.record, _console()
     console.print(f"chosen      {choice.told(stored.spec.objective)}", highlight=False)
@@ -220,33 +223,6 @@ def train(
 
 
 @app.command()
-def ui(port: int = 5000, tracking_uri: TrackingUri = None) -> None:
-    """Serve the MLflow UI on this machine (127.0.0.1)."""
-    from orchestrator.home import tracked_studies
-
-    home, console = _home(), _console()
-    uri = home.tracking_uri(tracking_uri)
-    if uri.startswith("http"):
-        console.print(f"MLflow runs at {uri} already", highlight=False)
-        return
-    home.root.mkdir(parents=True, exist_ok=True)
-    environment = {
-        **os.environ,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "1", "--backend-store-uri", uri]
-    command += ["--default-artifact-root", home.artifacts.as_uri()]
-    url = f"http://127.0.0.1:{port}"
-    console.print(f"MLflow UI on {url} (Ctrl-C ends it)", highlight=False)
-    for study, experiment in tracked_studies(home).items():
-        link = f"{url}/#/experiments/{experiment}/runs?workflowType=machine_learning"
-        console.print(f"  {study}: {link}", highlight=False, soft_wrap=True)
-    os.execve(sys.executable, command, environment)
-
-
-@app.command()
 def schema(out: Annotated[Path, typer.Option(help="folder for the schemas")]) -> None:
     """Write the JSON Schemas of trial and study files, for editors."""
     from orchestrator.schemas import write_schemas
@@ -276,10 +252,10 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _home() -> Home:
+def _home(storage: str | None = None) -> Home:
     from orchestrator.home import Home
 
-    return Home.find()
+    return Home.find(storage)
 
 
 def _console() -> Console:
@@ -293,12 +269,13 @@ def _services(
     address: str | None,
     tracking_uri: str | None,
     num_cpus: int | None = None,
+    storage: str | None = None,
 ) -> Services:
     from orchestrator.cluster.nodes import Cluster
     from orchestrator.session import Services
     from orchestrator.view import View
 
-    home = _home()
+    home = _home(storage)
     uri = home.tracking_uri(tracking_uri)
     return Services(home, uri, View(_console(), objective), Cluster(address, num_cpus))
 

@@ -63,18 +63,21 @@ def pareto_front(
 
 
 def trials_without_progress(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> int:
-    """How many trials have ended since one was better than, or beside, all before it.
+    """How many trials ended in a row, at most, of which none was better than all before it.
 
-    Failed trials do not count: they tell nothing of the space.
+    With several objectives one that stands beside the best counts as better. Failed trials do not
+    count: they tell nothing of the space. What has been reached once stays reached: a search that
+    had enough and is carried on has enough, though trials that ran on were better.
     """
     useless = {State.FAILED, State.OUT_OF_MEMORY}
     kept: list[list[float]] = []
-    since = 0
+    since = longest = 0
     ended = [r for r in records if r.state.is_final and r.state not in useless]
-    for record in sorted(ended, key=lambda record: record.ended or 0.0):
+    for record in sorted(ended, key=lambda record: record.place):
         values = values_of(record, objectives)
         since += 1
         if values is not None and not any(covers(k, values, objectives) for k in kept):
             kept.append(values)
             since = 0
-    return since
+        longest = max(longest, since)
+    return longest

@@ -15,6 +15,7 @@ from orchestrator.search.population import population_of
 from orchestrator.session import Services, Session, open_session
 from orchestrator.sources import CellSource
 from orchestrator.spec import Study
+from orchestrator.storage.data_sets import bring_stores
 from orchestrator.tracking.registry import RegisteredModel, register
 
 
@@ -49,6 +50,7 @@ def promote(study: Study, services: Services) -> Promotion:
                 f"{choice.variant} belongs to a population, whose members go on from each other's "
                 "weights: no configuration alone leads to it; only single trainings are promoted"
             )
+        bring_stores(session.log.data, services.home.data, services.home.data_sets)
         planner = Planner(study, services.home.data)
         changes = {**choice.changes, "select_on": "none"}
         plan = planner.plan(f"final {choice.variant}", Role.FINAL, choice.variant, changes)
@@ -68,7 +70,7 @@ def _register(
     session: Session, choice: Choice, record: TrialRecord, figures: EpochMetrics
 ) -> RegisteredModel:
     config, study = record.plan.config, session.study.spec
-    files = TrialFiles(session.folder.trial(record.plan.id))
+    files = TrialFiles(session.folder.bring(record.plan.id))
     run_id = session.tracker.run_id(record.plan.id)
     assert run_id is not None
     data = config["data"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.causes import Cause, Loss
@@ -77,6 +79,7 @@ class Recorder:
 
     def tick(self) -> None:
         """Write to MLflow at most once a second, all trials that have moved; rarely if it fails."""
+        self.log.settle()
         now = time.monotonic()
         pause = _SECONDS_BETWEEN_TRIES if self.tracker.late else _SECONDS_BETWEEN_SYNCS
         if now - self._synced >= pause:
@@ -90,13 +93,18 @@ class Recorder:
             self.sync(self.log.records[trial])
 
     def sync(self, record: TrialRecord) -> None:
-        files = TrialFiles(self.folder.trial(record.plan.id))
+        self.tracker.sync(record, self._artifacts(record))
+
+    def _artifacts(self, record: TrialRecord) -> Iterator[Path]:
+        """Brought here and drawn if the tracker wants them."""
+        files = TrialFiles(self.folder.bring(record.plan.id))
         is_undrawn = files.predictions.exists() and not files.confusion.exists()
         if record.state is State.COMPLETE and is_undrawn:
             from orchestrator.pictures.confusion import draw_confusion
 
             draw_confusion(files)
-        self.tracker.sync(record, files.artifacts)
+            self.folder.keep(files.confusion)
+        yield from files.artifacts
 
     def mend(self) -> None:
         """Bring every run up to date with what an earlier driver, dead or done, left in the log."""

@@ -5,11 +5,9 @@ The log is the truth; MLflow runs, the sampler's and the scheduler's state are r
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any
 
 from orchestrator.causes import Cause, Loss
 from orchestrator.engine.documents import Raw
-from orchestrator.engine.errors import StorageError
+from orchestrator.storage.journal import Journal, LocalJournal
 
 
 class State(StrEnum):
@@ -92,6 +90,8 @@ class TrialRecord:
     """Attempts that ended with their worker."""
     started: float | None = None
     ended: float | None = None
+    place: int = 0
+    """Among all ends in the log, from 1: clocks may jump, the log does not."""
 
     @property
     def is_under_way(self) -> bool:
@@ -111,33 +111,40 @@ class TrialRecord:
         return sum(epoch.get("epoch_seconds", 0.0) for epoch in self.epochs)
 
 
-class StudyLog:
-    """`events.jsonl` of a study: each event is on disk before `append` returns."""
+_MAY_WAIT = frozenset({"planned", "epoch"})
+"""Events that follow from others: a plan from the study, an epoch from the trial's checkpoint."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+
+class StudyLog:
+    """The events of a study; those that cannot be told again are safe before their call returns."""
+
+    def __init__(self, place: Journal | Path) -> None:
+        self.journal = LocalJournal(place) if isinstance(place, Path) else place
         self.records: dict[str, TrialRecord] = {}
         self.data: dict[str, str] = {}
         """Name to digest of the data sets in use."""
-        for number, event in enumerate(read_events(path), start=1):
+        self._num_ends = 0
+        for where, event in _placed_events(self.journal):
             try:
-                self._apply(event)
+                self.apply(event)
             except (KeyError, TypeError, ValueError) as error:
-                raise ValueError(f"{path}, line {number}: not a trial event ({error!r})") from None
+                raise ValueError(f"{where}: not a trial event ({error!r})") from None
 
     def open(self) -> StudyLog:
         """Make ready to append; a line torn by a crash is cut off."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        whole = _whole_lines(self.path)
-        self._file = self.path.open("ab", buffering=0)
-        self._trouble: StorageError | None = None
-        if self._file.tell() > whole:
-            self._file.truncate(whole)
-            self._file.seek(whole)
+        self.journal.open()
         return self
 
+    def settle(self) -> None:
+        """Make safe what waits; to be called often, and before anything else is told."""
+        self.journal.settle()
+
     def close(self) -> None:
-        self._file.close()
+        self.journal.close()
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Every event, as it is kept."""
+        return (event for _, event in _placed_events(self.journal))
 
     def plan(self, plan: TrialPlan) -> TrialRecord:
         """The record of this trial, new or known; it takes the plan's name if that is another."""
@@ -188,22 +195,11 @@ class StudyLog:
     def _append(self, kind: str, trial: str, **content: Any) -> None:
         event = {"event": kind, "trial": trial, "time": time.time(), **content}
         line = json.dumps(event, allow_nan=False).encode() + b"\n"
-        try:
-            self._write(line)
-        except OSError as error:
-            self._trouble = StorageError(self.path, error)
-            raise self._trouble from error
-        self._apply(event)
+        may_wait = kind in _MAY_WAIT and "pruned" not in content
+        self.journal.append(line, at_once=not may_wait)
+        self.apply(event)
 
-    def _write(self, line: bytes) -> None:
-        """Nothing follows a line that was written in part: it is the torn tail of the file."""
-        if self._trouble is not None:
-            raise self._trouble
-        if self._file.write(line) < len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(self._file.fileno())
-
-    def _apply(self, event: dict[str, Any]) -> None:
+    def apply(self, event: dict[str, Any]) -> None:
         if event["event"] == "planned":
             plan = TrialPlan(**{**event["plan"], "role": Role(event["plan"]["role"])})
             self.records.setdefault(plan.id, TrialRecord(plan)).plan = plan
@@ -222,7 +218,8 @@ class StudyLog:
             case "epoch":
                 record.epochs.append(event["metrics"])
                 if event.get("pruned"):
-                    record.state, record.ended = State.PRUNED, event["time"]
+                    record.state = State.PRUNED
+                    self._close(record, event["time"])
             case "lost":
                 record.state = State.WAITING
                 record.losses.append(Loss(Cause(event["cause"]), len(record.epochs)))
@@ -230,21 +227,18 @@ class StudyLog:
                 record.state = State(event["state"])
                 record.result, record.error = event["result"], event["error"]
                 record.cause = Cause(event["cause"]) if event.get("cause") else None
-                record.ended = event["time"]
+                self._close(record, event["time"])
+
+    def _close(self, record: TrialRecord, now: float) -> None:
+        self._num_ends += 1
+        record.ended, record.place = now, self._num_ends
 
 
-def read_events(path: Path) -> Iterable[dict[str, Any]]:
-    """Every whole line; ValueError naming the line if one in the middle is damaged."""
-    if not path.exists():
-        return
-    content = path.read_bytes()[: _whole_lines(path)]
-    for number, line in enumerate(content.splitlines(), start=1):
+def _placed_events(journal: Journal) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each with where it stands; ValueError naming that for a damaged line."""
+    for where, line in journal.lines():
         try:
-            yield json.loads(line)
+            event = json.loads(line)
         except ValueError as error:
-            raise ValueError(f"{path}, line {number}: not a JSON event ({error})") from None
-
-
-def _whole_lines(path: Path) -> int:
-    """Bytes up to and including the last line end."""
-    return path.read_bytes().rfind(b"\n") + 1 if path.exists() else 0
+            raise ValueError(f"{where}: not a JSON event ({error})") from None
+        yield where, event

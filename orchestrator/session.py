@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +12,7 @@ from orchestrator.choice import choose_from
 from orchestrator.cluster.attempts import Job, TrialSource
 from orchestrator.cluster.nodes import LOCAL, Cluster, cluster
 from orchestrator.engine.config import flattened
-from orchestrator.engine.errors import SkelTuneError, StorageError
+from orchestrator.engine.errors import StorageError
 from orchestrator.engine.files import write_json
 from orchestrator.environment import git_commit
 from orchestrator.home import Home, StudyFolder
@@ -26,6 +24,9 @@ from orchestrator.reports.description import description
 from orchestrator.reports.study import StudyReport
 from orchestrator.search.scheduler_spec import NoScheduler, Scheduler
 from orchestrator.spec import Study
+from orchestrator.storage.data_sets import offer_stores
+from orchestrator.storage.lease import Fence
+from orchestrator.storage.worker import Kept
 from orchestrator.stored import remember, stored_report, write_report
 from orchestrator.tracking.runs import MlflowTracker, StudySummary, StudyTags
 from orchestrator.tracking.saved_views import SavedView, links_to, saved_views
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
     from orchestrator.search.sampling import Proposals
 
 NO_SCHEDULER = NoScheduler(name="none")
-
-
-class StudyBusyError(SkelTuneError):
-    """Another driver runs this study."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +57,7 @@ class Session:
     folder: StudyFolder
     log: StudyLog
     tracker: MlflowTracker
+    fence: Fence
     is_stopped: bool = True
     """Whether something is left to be done: known after `run`."""
     gave_up: str | None = None
@@ -97,6 +95,11 @@ class Session:
         self.gave_up = stop.reason
         self.is_stopped = stop.is_wanted or num_interrupted > 0 or source.num_left > 0
 
+    def use_data(self, digests: dict[str, str]) -> None:
+        """From now on the study is about these data sets, and every node can have them."""
+        offer_stores(digests, self.services.home.data, self.services.home.data_sets)
+        self.log.use_data(digests)
+
     def reopen_failed(self, records: Iterable[TrialRecord]) -> None:
         """Failed trials are tried again: the cause (memory, disk, a node) may be gone."""
         for record in records:
@@ -104,7 +107,7 @@ class Session:
                 self.log.reopen(record.plan.id)
 
     def _job(self, scheduler: Scheduler) -> Job:
-        spec = self.study.spec
+        spec, home = self.study.spec, self.services.home
         return Job(
             objective=spec.objective,
             resources=spec.resources,
@@ -113,14 +116,15 @@ class Session:
             limits=spec.limits,
             stop_after_same_errors=spec.stop_after_same_errors,
             max_concurrent=spec.max_concurrent,
-            trials=self.folder.trials,
+            kept=Kept(self.folder.trials_uri, str(home.data), home.data_sets),
             scratch=self.folder.ray,
-            data_root=self.services.home.data,
             device="cuda" if spec.resources.gpu > 0 else "cpu",
         )
 
     def close(self) -> None:
-        """The study's report, on disk and with the study's run, which is closed in any case."""
+        """The study's report, on disk and with the study's run, which is closed in any case;
+        nothing at all by a driver that another one has taken over from."""
+        self.fence()
         summary = StudySummary()
         try:
             summary = self._summary()
@@ -132,6 +136,7 @@ class Session:
 
     def _summary(self) -> StudySummary:
         write_json(self.folder.runs, self.tracker.run_ids)
+        self.folder.keep(self.folder.runs)
         report = stored_report(self.study, self.log, self.folder)
         files = write_report(report, self.folder)
         places = {f: "" if f.parent == self.folder.root else f.parent.name for f in files}
@@ -158,8 +163,9 @@ def _trainer(by_workers: bool) -> Callable[..., None]:
 @contextmanager
 def open_session(study: Study, services: Services) -> Iterator[Session]:
     """Take the study; raises `StudyBusyError` while another driver has it."""
+    services.home.require_writable()
     folder = services.home.study(study.spec.study)
-    with locked(folder), closing(StudyLog(folder.log).open()) as log:
+    with folder.locked() as fence, closing(StudyLog(folder.journal(fence)).open()) as log:
         tracker = _tracker(study, services)
         remember(
             study,
@@ -170,11 +176,13 @@ def open_session(study: Study, services: Services) -> Iterator[Session]:
                 "study_run_id": tracker.study_run_id,
             },
         )
-        session = Session(study, services, folder, log, tracker)
+        session = Session(study, services, folder, log, tracker, fence)
         try:
             yield session
         except StorageError:
-            raise  # where nothing can be written, no report is
+            with suppress(OSError, StorageError):  # where nothing can be written, no report is
+                session.close()
+            raise
         except BaseException:
             session.close()
             raise
@@ -218,22 +226,3 @@ def git_tags() -> dict[str, str]:
     """The commit of the code that runs, where it is known."""
     commit = git_commit()
     return {"mlflow.source.git.commit": commit} if commit else {}
-
-
-@contextmanager
-def locked(folder: StudyFolder) -> Iterator[None]:
-    """An advisory lock that ends with the process, however that ends."""
-    folder.root.mkdir(parents=True, exist_ok=True)
-    with folder.lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            owner = file.read().strip()
-            raise StudyBusyError(
-                f"study {folder.root.name} is being run by process {owner}"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from data.preparation import ensure_store
-from orchestrator.causes import Cause, cause_of, traceback_of
+from orchestrator.causes import Cause, cause_of, last_line, traceback_of
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.errors import DivergedError, StorageError
 from orchestrator.engine.files import TrialFiles
@@ -15,7 +15,7 @@ from orchestrator.interruption import sigterm_as_ctrl_c
 from orchestrator.planning.trials import plan_of
 from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
-from orchestrator.session import Services, git_tags, locked
+from orchestrator.session import Services, git_tags
 from orchestrator.spec import SINGLE_TRIALS, Objective
 from orchestrator.tracking.runs import MlflowTracker, StudySummary, StudyTags
 
@@ -27,7 +27,7 @@ def train_single(
     store = ensure_store(config.data.name, services.home.data)
     plan = plan_of(config, store, name, Role.SINGLE)
     folder = services.home.single(plan.id)
-    with locked(folder), closing(StudyLog(folder.log).open()) as log:
+    with folder.locked(), closing(StudyLog(folder.journal()).open()) as log:
         about = StudyTags(SINGLE_TRIALS, {}, {"study": SINGLE_TRIALS, **git_tags()})
         tracker = MlflowTracker(services.tracking_uri, services.home.artifacts, about)
         objective = Objective(metric=config.metric, mode=config.mode)
@@ -69,7 +69,7 @@ def _failed(plan: TrialPlan, recorder: Recorder, cause: Cause, error: str) -> No
     """With the whole machine to itself; what could not be written is not the trial's failure."""
     if cause is Cause.STORAGE:
         recorder.lost(plan, cause, error, None)
-        raise StorageError(recorder.folder.trial(plan.id), OSError(error.splitlines()[-1]))
+        raise StorageError(recorder.folder.trial(plan.id), "write it", last_line(error))
     state = State.OUT_OF_MEMORY if cause.is_memory else State.FAILED
     recorder.ended(plan, state, None, error, cause)
 

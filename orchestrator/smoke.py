@@ -59,9 +59,15 @@ def try_out(study: Study, services: Services) -> Outcome:
 
 @contextmanager
 def throw_away(home: Home) -> Iterator[Home]:
-    """A home that is deleted in the end, with the data of this one; it lies inside, so that the
-    nodes of a cluster see it as well."""
+    """A home that is deleted in the end, with the data of this one; it lies inside, and its storage
+    in that of this one, so that the nodes of a cluster see it as well."""
     home.data.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="smoke-", dir=home.root, ignore_cleanup_errors=True) as folder:
         (Path(folder) / "data").symlink_to(home.data, target_is_directory=True)
-        yield Home(Path(folder))
+        storage = f"{home.place}/{Path(folder).name}" if home.place else None
+        small = Home(Path(folder), storage)
+        try:
+            yield small
+        finally:
+            if small.place is not None:
+                small.place.remove()

@@ -10,7 +10,7 @@ from orchestrator.engine.config import flattened
 from orchestrator.engine.errors import SpecError
 from orchestrator.home import Home
 from orchestrator.planning.trials import Planner, current_records
-from orchestrator.records import Role, StudyLog, TrialPlan, read_events
+from orchestrator.records import Role, StudyLog, TrialPlan
 from orchestrator.search.space import Params
 from orchestrator.search.spec import Search
 from orchestrator.search.stop_rules import running_seconds, stop_reason
@@ -56,7 +56,7 @@ class SearchSource:
         known = current_records(planner.study, log)
         self._ids = [record.plan.id for record in known]
         self._left_open = deque(r.plan for r in known if not r.state.is_final)
-        self._seconds_before = running_seconds(read_events(log.path))
+        self._seconds_before = running_seconds(log.events())
         self._opened = time.monotonic()
         self.total = int(min(search.trials, proposals.num_points))
         self._look_at_the_limits()

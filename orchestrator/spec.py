@@ -101,9 +101,9 @@ class Study:
 def load_study(path: Path) -> Study:
     """Read and check a study file and its trial; every problem of a file is told at once."""
     spec = validated(StudySpec, read_mapping(path), str(path))
-    trial_path = _trial_path(path, spec.trial)
-    document = changed(read_mapping(trial_path), spec.overrides, f"{path} (overrides)")
-    baseline = resolve_trial(document, {}, str(trial_path))
+    trial_file = trial_path(path, spec.trial)
+    document = changed(read_mapping(trial_file), spec.overrides, f"{path} (overrides)")
+    baseline = resolve_trial(document, {}, str(trial_file))
     study = Study(spec, str(path), document, baseline, head_comment(path))
     _check_objective(study)
     return study
@@ -116,7 +116,7 @@ def head_comment(path: Path) -> str:
     return "\n".join(line for line in told if not line.startswith("yaml-language-server"))
 
 
-def _trial_path(study_path: Path, trial: str) -> Path:
+def trial_path(study_path: Path, trial: str) -> Path:
     folder = study_path.resolve().parent
     named = folder.parent / "trials" / f"{trial}.yaml"
     return named if named.exists() else folder / trial

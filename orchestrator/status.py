@@ -10,10 +10,10 @@ from orchestrator.stored import stored_log, stored_study
 
 
 def status_table(home: Home, name: str | None) -> Table:
-    """Every study of the home folder, or one of them."""
+    """Every study there is, or one of them."""
     if name is not None:
         stored_study(home, name)
-    names = [name] if name else sorted(p.parent.name for p in home.studies.glob("*/study.json"))
+    names = [name] if name else home.study_names()
     columns = ("study", *(state.value for state in State), "best", "hours")
     return Table("Studies", columns, tuple(_row(home, study) for study in names))
 

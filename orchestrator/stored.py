@@ -24,11 +24,9 @@ from orchestrator.spec import Study, StudySpec
 def stored_study(home: Home, name: str) -> Study:
     """The study as it was last run; `SkelTuneError` listing the known ones if it never was."""
     folder = home.study(name)
-    if not folder.spec.exists():
-        known = sorted(path.parent.name for path in home.studies.glob("*/study.json"))
-        raise SkelTuneError(
-            f"no study {name!r} in {home.studies}; known: {', '.join(known) or 'none'}"
-        )
+    if not folder.has_run():
+        known = ", ".join(home.study_names()) or "none"
+        raise SkelTuneError(f"no study {name!r} in {home.shown}; known: {known}")
     saved = json.loads(folder.spec.read_text())
     spec = StudySpec.model_validate(saved["spec"])
     baseline = resolve_trial(saved["trial"], {}, saved["source"])
@@ -36,7 +34,7 @@ def stored_study(home: Home, name: str) -> Study:
 
 
 def stored_log(home: Home, name: str) -> StudyLog:
-    return StudyLog(home.study(name).log)
+    return StudyLog(home.study(name).journal())
 
 
 def remember(study: Study, folder: StudyFolder, tracking: dict[str, str]) -> None:
@@ -50,6 +48,7 @@ def remember(study: Study, folder: StudyFolder, tracking: dict[str, str]) -> Non
         **tracking,
     }
     write_json(folder.spec, document)
+    folder.keep(folder.spec)
 
 
 def stored_report(study: Study, log: StudyLog, folder: StudyFolder) -> StudyReport:
@@ -76,6 +75,7 @@ def write_report(report: StudyReport, folder: StudyFolder) -> tuple[Path, ...]:
     files = texts | {folder.pictures / p.file_name: p.png for p in pictures if p.png}
     for file, content in files.items():
         write_bytes(file, content)
+    folder.keep(*files)
     return tuple(files)
 
 

@@ -19,6 +19,7 @@ from orchestrator.search.population import population_of
 from orchestrator.session import Services, Session, open_session
 from orchestrator.sources import CellSource, SearchSource, new_search, open_search
 from orchestrator.spec import Study
+from orchestrator.storage.data_sets import bring_stores
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,16 @@ def run_study(
     study: Study, services: Services, retry_failed: bool = False, plan: str | None = None
 ) -> Outcome:
     """Run, or carry on with what is missing; only if the study still has this `plan`."""
-    planner = Planner(study, services.home.data)
+    home = services.home
+    log = StudyLog(home.study(study.spec.study).journal())
+    bring_stores(log.data, home.data, home.data_sets)
+    planner = Planner(study, home.data)
     if plan is not None:
         require_plan(study, planner, plan)
-    log = StudyLog(services.home.study(study.spec.study).log)
     for warning in check_study(study, planner, log):
         services.view.line(f"warning: {warning}")
     with open_session(study, services) as session:
-        session.log.use_data(planner.digests)
+        session.use_data(planner.digests)
         if retry_failed:
             session.reopen_failed(current_records(study, session.log))
         if study.spec.search is None:

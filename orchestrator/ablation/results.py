@@ -16,7 +16,7 @@ from orchestrator.ablation.scores import CellScore, cell_score
 from orchestrator.ablation.spec import Ablation, SeedRange
 from orchestrator.home import StudyFolder
 from orchestrator.planning.trials import Remembered, all_cells
-from orchestrator.records import StudyLog, TrialRecord
+from orchestrator.records import State, StudyLog, TrialRecord
 from orchestrator.spec import Study
 from orchestrator.stats.effects import Effect, contrast
 from orchestrator.stats.factorial import Cell as FactorialCell
@@ -120,6 +120,8 @@ def results_of(
     study: Study, log: StudyLog, folder: StudyFolder, num_seeds: int | None = None
 ) -> AblationResults:
     """From the log and the saved predictions; of the first seeds only, as a race asks for."""
+    done = (r.plan.id for r in log.records.values() if r.state is State.COMPLETE)
+    folder.bring_predictions(done)
     cells = all_cells(study, Remembered(study, log.data), log)
     seen = (cell for cell in cells if num_seeds is None or cell.seed < num_seeds)
     found = [_cell_result(study, cell, log, folder) for cell in seen]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.causes import Cause, Loss, SameErrors, may_try_again
+from orchestrator.causes import Cause, Loss, SameErrors, last_line, may_try_again
 from orchestrator.cluster.demand import demand
 from orchestrator.cluster.limits import Clock, stack_in
 from orchestrator.engine.documents import Raw
@@ -22,6 +22,7 @@ from orchestrator.objective import Objective
 from orchestrator.records import State, TrialPlan, TrialRecord
 from orchestrator.search.scheduler_spec import Scheduler
 from orchestrator.spec import Limits, Resources
+from orchestrator.storage.worker import Kept
 
 
 class TrialSource(Protocol):
@@ -79,9 +80,8 @@ class Job:
     limits: Limits
     stop_after_same_errors: int | None
     max_concurrent: int | None
-    trials: Path
+    kept: Kept
     scratch: Path
-    data_root: Path
     device: str
 
     def first_demand(self, plan: TrialPlan) -> Resources:
@@ -164,13 +164,15 @@ class Attempts:
         clock = self._clocks.pop(plan.id, None)
         limit = clock.cause if clock is not None and cause is Cause.CRASHED else None
         if limit is not None:
-            cause, error = limit, f"{stack_in(self._job.trials / plan.id)}\n{self._limit(limit)}"
+            stack = stack_in(Path(self._job.kept.trials) / plan.id)
+            cause, error = limit, f"{stack}\n{self._limit(limit)}"
         self._lost(plan, cause, error, node)
 
     def _lost(self, plan: TrialPlan, cause: Cause, error: str, node: str | None) -> None:
         losses = self._losses[plan.id] = self._listener.lost(plan, cause, error, node)
         if cause is Cause.STORAGE:
-            self._stop.fail(_storage_error(self._job.trials / plan.id, error))
+            where = f"{self._job.kept.trials}/{plan.id}"
+            self._stop.fail(StorageError(where, "write it", last_line(error)))
         elif self._demand(plan) is None:
             self.ended(plan, State.OUT_OF_MEMORY, None, error, cause)
         elif cause is Cause.TIMEOUT or not may_try_again(losses, self._job.retries):
@@ -188,7 +190,3 @@ class Attempts:
         if cause is Cause.TIMEOUT:
             return f"timeout: the training takes longer than limits.hours = {limits.hours:g}"
         return f"stalled: no epoch within limits.stall_minutes = {limits.stall_minutes:g}"
-
-
-def _storage_error(folder: Path, error: str) -> StorageError:
-    return StorageError(folder, OSError(error.strip().splitlines()[-1]))

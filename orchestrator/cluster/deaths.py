@@ -21,7 +21,7 @@ from ray.tune.experiment import Trial
 from orchestrator.causes import Cause, cause_of
 
 _LOST = (ActorUnavailableError, LocalRayletDiedError, NodeDiedError, OwnerDiedError)
-_LOST_WORDS = ("node has died", "node is dead", "node died", "node was terminated")
+_LOST_WORDS = ("node has died", "node is dead", "node died", "node has crashed")
 
 
 def cause_of_death(error: BaseException) -> Cause:
@@ -49,12 +49,14 @@ def deaths_by_trial() -> Iterator[dict[str, Exception]]:
     deaths: dict[str, Exception] = {}
     task_failed, handle_error = RayActorManager._actor_task_failed, Trial.handle_error
 
-    def told_as_a_death(manager: RayActorManager, task: Any, error: Exception) -> None:
-        if not isinstance(error, RayActorError | RayTaskError):
-            death = RayActorError(error_msg=str(error))
-            death.__cause__ = error
-            error = death
-        task_failed(manager, task, error)
+    def told_as_a_death(
+        manager: RayActorManager, tracked_actor_task: Any, exception: Exception
+    ) -> None:
+        death = exception
+        if not isinstance(exception, RayActorError | RayTaskError):
+            death = RayActorError(error_msg=str(exception))
+            death.__cause__ = exception
+        task_failed(manager, tracked_actor_task, death)
 
     def keep(trial: Trial, exc: Any = None) -> None:
         if exc is not None:

@@ -10,8 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import ray
@@ -35,6 +34,7 @@ from orchestrator.engine.trial import load_result, train_epochs
 from orchestrator.interruption import Stop, stopping_on_signals
 from orchestrator.records import State, TrialPlan, TrialRecord
 from orchestrator.spec import Limits, Resources
+from orchestrator.storage.worker import Kept, TrialFolder
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 _NO_RETRIES = FailureConfig(
@@ -49,8 +49,9 @@ class News:
     """What workers have told since the last look; the first error is the one that matters."""
 
     epochs: list[EpochMetrics]
-    cause: Cause | None = None
-    error: str = ""
+    result: Raw | None
+    cause: Cause | None
+    error: str
 
 
 class Desk:
@@ -58,6 +59,7 @@ class Desk:
 
     def __init__(self) -> None:
         self._epochs: list[EpochMetrics] = []
+        self._result: Raw | None = None
         self._error: tuple[Cause | None, str] = (None, "")
         self._goes_on = True
 
@@ -65,6 +67,9 @@ class Desk:
         """Whether another epoch is wanted."""
         self._epochs.append(metrics)
         return self._goes_on
+
+    def finish(self, result: Raw) -> None:
+        self._result = result
 
     def fail(self, cause: Cause, error: str) -> None:
         if self._error[0] is None:
@@ -75,7 +80,7 @@ class Desk:
 
     def news(self) -> News:
         epochs, self._epochs = self._epochs, []
-        return News(epochs, *self._error)
+        return News(epochs, self._result, *self._error)
 
 
 def run_finals(
@@ -146,7 +151,6 @@ class _Attempt:
 
     def _end(self, news: News) -> None:
         """A training that ends without a result and without an error was asked to stop."""
-        files = TrialFiles(self._job.trials / self._plan.id)
         if news.cause is Cause.DIVERGED:
             self._attempts.ended(self._plan, State.DIVERGED, None, news.error, news.cause)
         elif news.cause is not None:
@@ -154,8 +158,8 @@ class _Attempt:
         elif self._error is not None:
             death = _death(self._error)
             self._attempts.died(self._plan, cause_of_death(death), str(death), None)
-        elif files.result.exists():
-            self._attempts.ended(self._plan, State.COMPLETE, load_result(files))
+        elif news.result is not None:
+            self._attempts.ended(self._plan, State.COMPLETE, news.result)
 
 
 def _trainer(plan: TrialPlan, resources: Resources, job: Job, desk: Any) -> TorchTrainer:
@@ -165,8 +169,9 @@ def _trainer(plan: TrialPlan, resources: Resources, job: Job, desk: Any) -> Torc
     require_room_for(num, resources)
     told = {
         "config": plan.config,
-        "out": str(job.trials / plan.id),
-        "data_root": str(job.data_root),
+        "trial": plan.id,
+        "data_digest": plan.data_digest,
+        "kept": asdict(job.kept),
         "limits": job.limits.model_dump(),
         "desk": desk,
     }
@@ -190,30 +195,40 @@ def _trainer(plan: TrialPlan, resources: Resources, job: Job, desk: Any) -> Torc
 def _work(told: Raw) -> None:
     """What each worker does; those but the first have nothing to tell and nothing to keep."""
     is_first = get_context().get_world_rank() == 0
-    desk = told["desk"]
+    kept, desk = Kept(**told["kept"]), told["desk"]
+    folder = kept.folder(told["trial"])
     try:
-        for metrics in _epochs(told, is_first):
+        for metrics in _epochs(told, kept, folder, is_first):
             goes_on = ray.get(desk.tell.remote(metrics)) if is_first else None
             if not broadcast_from_rank_zero(goes_on):
                 return
+        if is_first:
+            ray.get(desk.finish.remote(load_result(TrialFiles(folder.root))))
     except Exception as error:
         if not lost_a_peer(error):
             ray.get(desk.fail.remote(cause_of(error), traceback_of(error)))
         raise
+    finally:
+        folder.leave()
 
 
-def _epochs(told: Raw, is_watched: bool) -> Iterator[EpochMetrics]:
-    """Where one worker hangs, all wait: it is enough to watch one of them."""
-    device, out = get_device(), Path(told["out"])
+def _epochs(told: Raw, kept: Kept, folder: TrialFolder, is_first: bool) -> Iterator[EpochMetrics]:
+    """Where one worker hangs, all wait: it is enough to watch the first."""
+    device = get_device()
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    config, clock = TrialConfig.model_validate(told["config"]), Clock(Limits(**told["limits"]))
-    data_root = Path(told["data_root"])
-    epochs = train_epochs(config, out, data_root=data_root, device=str(device))
+    if is_first:
+        folder.fetch()
+    config = kept.with_weights(TrialConfig.model_validate(told["config"]))
+    data_root = kept.data(config.data.name, told["data_digest"])
+    clock = Clock(Limits(**told["limits"]))
+    epochs = train_epochs(config, folder.root, data_root=data_root, device=str(device))
     for _ in range(config.epochs):
-        with watched(clock.seconds_left if is_watched else None, out):
+        with watched(clock.seconds_left if is_first else None, folder.root):
             metrics = next(epochs)
         clock.epoch(metrics["epoch_seconds"])
+        if is_first:
+            folder.push()
         yield metrics
 
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import ray
@@ -54,8 +55,9 @@ class _PlannedTrials(Searcher):
         job = self._job
         return {
             "config": plan.config,
-            "out": str(job.trials / plan.id),
-            "data_root": str(job.data_root),
+            "trial": plan.id,
+            "data_digest": plan.data_digest,
+            "kept": asdict(job.kept),
             "device": job.device,
             "limits": job.limits.model_dump(),
             _RESOURCES: resources.model_dump(),

@@ -6,7 +6,6 @@ import gc
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from orchestrator.engine.state import EpochMetrics, pick_device
 from orchestrator.engine.trial import load_result, peak_memory_mb, train_epochs
 from orchestrator.records import State
 from orchestrator.spec import Limits
+from orchestrator.storage.worker import Kept, TrialFolder
 
 OUTCOME = "outcome"
 
@@ -64,6 +64,18 @@ class ProcessState:
         torch.set_rng_state(self.rng[2])
 
 
+def _kept_epochs(
+    config: TrialConfig, folder: TrialFolder, kept: Kept, data_digest: str, device: str
+) -> Iterator[EpochMetrics]:
+    """Each is where the study is kept before it is told."""
+    folder.fetch()
+    data_root = kept.data(config.data.name, data_digest)
+    config = kept.with_weights(config)
+    for metrics in train_epochs(config, folder.root, data_root=data_root, device=device):
+        folder.push()
+        yield metrics
+
+
 class EngineTrainable(tune.Trainable):
     """Errors come back as a result, so that the warm worker survives them."""
 
@@ -78,19 +90,19 @@ class EngineTrainable(tune.Trainable):
 
     def _begin(self, config: Raw) -> None:
         self._config = TrialConfig.model_validate(config["config"])
-        self._out = Path(config["out"])
+        kept, digest = Kept(**config["kept"]), config["data_digest"]
+        self._folder = kept.folder(config["trial"])
         self._device = config["device"]
         self._clock = Clock(Limits.model_validate(config["limits"]))
-        self._epochs: Iterator[EpochMetrics] = train_epochs(
-            self._config, self._out, data_root=Path(config["data_root"]), device=self._device
-        )
+        epochs = _kept_epochs(self._config, self._folder, kept, digest, self._device)
+        self._epochs: Iterator[EpochMetrics] = epochs
 
     def step(self) -> dict[str, Any]:
         seconds = self._clock.seconds_left
         if seconds is not None and seconds <= 0:
             return self._failed(Cause.TIMEOUT, "no time is left for another epoch")
         try:
-            with watched(seconds, self._out):
+            with watched(seconds, self._folder.root):
                 metrics = next(self._epochs)
         except Exception as error:
             cause = cause_of(error)
@@ -103,7 +115,7 @@ class EngineTrainable(tune.Trainable):
         self._clock.epoch(metrics["epoch_seconds"])
         told = {"metrics": metrics, OUTCOME: State.RUNNING.value, **metrics}
         if int(metrics["epoch"]) == self._config.epochs - 1:
-            result = load_result(TrialFiles(self._out))
+            result = load_result(TrialFiles(self._folder.root))
             told |= {"done": True, OUTCOME: State.COMPLETE.value, "result": result}
             self._clean()
         return told
@@ -119,6 +131,7 @@ class EngineTrainable(tune.Trainable):
     def _clean(self) -> None:
         """Nothing of the trial is left: memory, open files, generators, switches of torch."""
         self._epochs = iter(())
+        self._folder.leave()
         gc.collect()
         torch.cuda.empty_cache()
         self._fresh.restore()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.commands.options import Storage
+
 if TYPE_CHECKING:
     from orchestrator.fusing.fusion import Predictions
 
@@ -37,6 +39,7 @@ def fuse(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
     device: str = "auto",
+    storage: Storage = None,
 ) -> None:
     """Sum the scores of trials, as of the streams of one model, and compare with each alone."""
     from orchestrator.engine.errors import SkelTuneError
@@ -55,7 +58,7 @@ def fuse(
         raise SkelTuneError(f"--on must be val or test, got {on!r}")
     if search and weights is not None:
         raise SkelTuneError("--search and --weights exclude each other")
-    home = Home.find()
+    home = Home.find(storage)
     files = [find_predictions(home, given) for given in trials]
 
     def scored_on(split: str | None) -> list[Predictions]:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.commands.options import Storage
+
 
 def picture(
     given: Annotated[
@@ -29,6 +31,7 @@ def picture(
         typer.Option("--class", help="whose attention stands beside that to all classes"),
     ] = None,
     device: str = "auto",
+    storage: Storage = None,
 ) -> None:
     """Draw what a study found, or what a trained model sees."""
     from orchestrator.engine.errors import SkelTuneError
@@ -41,7 +44,7 @@ def picture(
     if unknown := [name for name in kinds if name not in set(Kind)]:
         raise SkelTuneError(f"--kind must be one of {', '.join(Kind)}, got {unknown[0]!r}")
     asked = Asked([Kind(name) for name in kinds], variant or [], split, label, device)
-    pictures = pictures_of(Home.find(), given, asked)
+    pictures = pictures_of(Home.find(storage), given, asked)
     if not pictures:
         raise SkelTuneError(f"nothing of {given} can be drawn yet")
     for path in save_pictures(pictures, out):

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from orchestrator.commands.options import Storage, StudyName, study_name
+
 if TYPE_CHECKING:
     from orchestrator.home import StudyFolder
     from orchestrator.reports.study import Format, StudyReport
 
 EXIT_DIFFERS = 1
 
-StudyName = Annotated[str, typer.Argument(help="name of a study, or its file")]
 FormatName = Literal["terminal", "markdown", "latex", "csv", "html"]
 
 
@@ -32,6 +33,7 @@ def report(
         Path | None,
         typer.Option("--check", help="a file written before: exit 1 if its runs say other now"),
     ] = None,
+    storage: Storage = None,
 ) -> None:
     """The tables of a study, from what has been run so far."""
     from orchestrator.reports.study import Format
@@ -39,7 +41,7 @@ def report(
     from orchestrator.view import plain_console, show_table
 
     form = _format(format_name, out or check)
-    found, folder = _report_of(study)
+    found, folder = _report_of(study, storage)
     found = found if links else found.unlinked()
     if check is not None:
         _check(found, form, cells, check)
@@ -61,11 +63,11 @@ def _format(name: FormatName | None, file: Path | None) -> Format:
     return found
 
 
-def _report_of(study: str) -> tuple[StudyReport, StudyFolder]:
+def _report_of(study: str, storage: str | None) -> tuple[StudyReport, StudyFolder]:
     from orchestrator.home import Home
     from orchestrator.stored import stored_log, stored_report, stored_study
 
-    home, name = Home.find(), study_name(study)
+    home, name = Home.find(storage), study_name(study)
     folder = home.study(name)
     return stored_report(stored_study(home, name), stored_log(home, name), folder), folder
 
@@ -84,12 +86,3 @@ def _check(found: StudyReport, form: Format, cells: bool, file: Path) -> None:
     if lines:
         print(f"{file} no longer says what its runs say:", *lines, sep="\n")
         raise typer.Exit(EXIT_DIFFERS)
-
-
-def study_name(study: str) -> str:
-    """The name of a study, given by name or by file."""
-    if not study.endswith((".yaml", ".yml")):
-        return study
-    from orchestrator.spec import load_study
-
-    return load_study(Path(study)).spec.study

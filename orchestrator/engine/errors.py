@@ -3,15 +3,24 @@
     SkelTuneError
     ├── SpecError         a file or an override says something that is not allowed
     ├── DivergedError     training produced a value that is not finite
-    └── StorageError      what must be remembered cannot be written
+    └── StorageError      where something is kept cannot be reached, read or written
 
 Whatever else is raised is a `ValueError` of a component (its message states the rule) or a defect.
 """
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
-from pathlib import Path
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space, then run the same command again",
+    errno.EDQUOT: "free some space or raise the quota, then run the same command again",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EACCES: "name a place that may be written with --storage or SKELTUNE_STORAGE",
+    errno.EROFS: "name a place that may be written with --storage or SKELTUNE_STORAGE",
+}
+_ELSEWHERE = "see that it is there, and that the environment's credentials may write to it"
 
 
 class SkelTuneError(Exception):
@@ -47,11 +56,13 @@ class DivergedError(SkelTuneError):
 
 
 class StorageError(SkelTuneError):
-    """A file that must be written cannot be; whatever was written before it is whole."""
+    """Names the place, what failed and a remedy, in one line."""
 
-    def __init__(self, path: Path | str, error: OSError) -> None:
-        why = error.strerror or str(error)
-        super().__init__(
-            f"{path} cannot be written: {why}; make room or allow it, then run the same command: "
-            "it carries on"
-        )
+    def __init__(self, where: object, doing: str, reason: str, remedy: str = _ELSEWHERE) -> None:
+        super().__init__(f"{where}: cannot {doing}: {' '.join(reason.split())}; {remedy}")
+
+    @classmethod
+    def of(cls, where: object, doing: str, error: OSError) -> StorageError:
+        """What the operating system says of a file of this machine."""
+        remedy = _REMEDIES.get(error.errno or 0, "see that the folder is there and whole")
+        return cls(where, doing, error.strerror or str(error), remedy)

@@ -87,7 +87,7 @@ def _folder_of(home: Home, given: str) -> Path:
     if not ids:
         raise SkelTuneError(
             f"{given!r} is no file, no folder, and no trial's id under {home.root}; the folders "
-            f"of trials are {home.studies}/STUDY/trials and {home.root}/single_trials"
+            f"of trials are {home.shown}/STUDY/trials and {home.root}/single_trials"
         )
     if len(ids) > 1:
         raise SkelTuneError(f"{given!r} is the beginning of several trials: {', '.join(ids)}")

@@ -50,7 +50,7 @@ class Asked:
 
 def pictures_of(home: Home, given: str, asked: Asked) -> list[Picture]:
     """`given` is the name of a study, else a trial's id or folder."""
-    if home.study(given).spec.exists():
+    if home.study(given).has_run():
         return _of_study(home, given, asked)
     folder = find_predictions(home, given).parent
     confusion = confusion_pictures(folder) if Kind.RESULTS in asked.kinds else []
@@ -75,7 +75,7 @@ def _looked_at(results: AblationResults, folder: StudyFolder, asked: Asked) -> d
         rows = tuple(_row(results, name) for name in asked.variants)
     done = {row.variant.name: next((c for c in row.cells if c.score), None) for row in rows}
     return {
-        f"{name}, seed {cell.cell.seed}": folder.trial(cell.cell.plans[0].id)
+        f"{name}, seed {cell.cell.seed}": folder.bring(cell.cell.plans[0].id)
         for name, cell in done.items()
         if cell is not None
     }

@@ -93,7 +93,8 @@ class PopulationSource:
 
     def _weights(self, place: int) -> Path:
         """Those of the last epoch, by which the member was ranked."""
-        return TrialFiles(self._folder.trial(self._members[place].id)).last
+        trial_id, name = self._members[place].id, TrialFiles(Path()).last.name
+        return self._folder.bring(trial_id, name) / name
 
     def _first_points(self, proposals: Proposals) -> list[Params]:
         points = [self._first_point(proposals, n) for n in range(self._population.size)]

@@ -10,7 +10,7 @@ from orchestrator.home import Home
 from orchestrator.objective import Objective
 from orchestrator.planning.checks import check_models
 from orchestrator.planning.trials import Planner, current_records
-from orchestrator.records import StudyLog, read_events
+from orchestrator.records import StudyLog
 from orchestrator.reports.table import Table
 from orchestrator.search.checks import check_search
 from orchestrator.search.point_lists import allowed_share
@@ -98,7 +98,7 @@ def _progress(study: Study, log: StudyLog) -> Iterator[str]:
     if not records:
         return
     yield f"{sum(record.state.is_final for record in records)} of {len(records)} trials have ended."
-    seconds = running_seconds(read_events(log.path))
+    seconds = running_seconds(log.events())
     reason = stop_reason(study.spec.search.stop, study.spec.objectives, records, seconds)
     if reason is not None:
         yield f"No more are started: {reason}."

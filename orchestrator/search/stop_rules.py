@@ -19,7 +19,7 @@ def stop_reason(
     if stop.patience is not None:
         waited = trials_without_progress(records, objectives)
         if waited >= stop.patience:
-            return f"the last {waited} trials brought no progress (patience {stop.patience})"
+            return f"{waited} trials in a row brought no progress (patience {stop.patience})"
     return None
 
 

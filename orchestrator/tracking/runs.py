@@ -120,7 +120,7 @@ class MlflowTracker:
 
     def sync(self, record: TrialRecord, artifacts: Iterable[Path] = ()) -> None:
         try:
-            self._sync(record, list(artifacts))
+            self._sync(record, artifacts)
             self._late.discard(record.plan.id)
         except _UNREACHABLE as error:
             if not self._late:
@@ -147,7 +147,7 @@ class MlflowTracker:
             self._client.log_artifact(self.study_run_id, str(path), place or None)
         self._client.set_terminated(self.study_run_id, status)
 
-    def _sync(self, record: TrialRecord, artifacts: list[Path]) -> None:
+    def _sync(self, record: TrialRecord, artifacts: Iterable[Path]) -> None:
         """Epochs first, then artifacts, then the status: a closed run is a complete one."""
         trial, wanted = record.plan.id, _STATUS[record.state]
         run = self._runs.get(trial) or self._create(record)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cluster.nodes import SHIPPED, runtime_env
+from orchestrator.cluster import shipping
+from orchestrator.cluster.shipping import SHIPPED, shipped_code
 from tests.end_to_end.conftest import ABLATION, CHECKOUT, Bench
 
 
@@ -110,15 +111,10 @@ def test_help_answers_without_loading_vendors(command: tuple[str, ...]) -> None:
 def test_ray_would_ship_exactly_our_packages(tmp_path: Path) -> None:
     from ray._private.runtime_env.packaging import create_package
 
-    environment = runtime_env()
     package = tmp_path / "package.zip"
 
-    create_package(
-        environment["working_dir"],
-        package,
-        include_gitignore=True,
-        excludes=environment["excludes"],
-    )
+    with shipped_code() as folder:
+        create_package(str(folder), package, include_gitignore=True)
 
     with zipfile.ZipFile(package) as archive:
         shipped = {name for name in archive.namelist() if not name.endswith("/")}
@@ -126,6 +122,25 @@ def test_ray_would_ship_exactly_our_packages(tmp_path: Path) -> None:
         str(path.relative_to(CHECKOUT))
         for folder in SHIPPED
         for path in (CHECKOUT / folder).rglob("*")
-        if path.suffix in {".py", ".txt", ".html"}
+        if path.suffix in {".py", ".txt", ".html", ".j2"}
     }
     assert shipped == sources
+
+
+def test_what_git_ignores_and_hidden_files_do_not_change_what_is_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("orchestrator", "models", "losses", "data"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "code.py").touch()
+        (tmp_path / name / ".env").write_text("SECRET=1")
+    (tmp_path / ".gitignore").write_text("data/\nmodels/\n")
+    (tmp_path / "checkpoints").mkdir()
+    monkeypatch.setattr(shipping, "PACKAGE_ROOT", tmp_path)
+
+    with shipped_code({"studies/a.yaml": tmp_path / ".gitignore"}) as folder:
+        shipped = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+
+    code = {f"{name}/code.py" for name in ("orchestrator", "models", "losses", "data")}
+    assert shipped == code | {"studies/a.yaml"}
+    assert not folder.exists()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +46,38 @@ def test_after_kill_9_of_the_driver_the_same_command_finishes_the_study(bench: B
     for run in runs:
         history = bench.client.get_metric_history(run.info.run_id, "train/loss")
         assert sorted(metric.step for metric in history) == list(range(12))
+
+
+def trainers_of(driver: int) -> list[int]:
+    """The processes under a driver that train."""
+    parents, commands = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            stat, pid = (folder / "stat").read_text(), int(folder.name)
+            parents[pid] = int(stat.rpartition(")")[2].split()[1])
+            commands[pid] = (folder / "cmdline").read_bytes()
+    below = {driver}
+    while more := {pid for pid, parent in parents.items() if parent in below} - below:
+        below |= more
+    return [pid for pid in below if commands.get(pid, b"").startswith(b"ray::ResourceTrainable")]
+
+
+def test_a_trial_whose_worker_is_killed_comes_back_from_its_checkpoint(bench: Bench) -> None:
+    bench.write_trial(epochs=12)
+    process = bench.start("run", bench.root / "studies/tiny.yaml", "--num-cpus", 1)
+    bench.wait_for(process, lambda: bench.count("epoch") >= 4)
+
+    for worker in trainers_of(process.pid):
+        os.kill(worker, signal.SIGKILL)
+    out, _ = process.communicate(timeout=480)
+
+    assert process.returncode == 0, out
+    (loss,) = [event for event in bench.events() if event["event"] == "lost"]
+    assert loss["cause"] == "crashed"
+    starts = Counter(e["trial"] for e in bench.events() if e["event"] == "started")
+    assert {trial for trial, count in starts.items() if count == 2} == {loss["trial"]}
+    assert bench.count("epoch") == 4 * 12
+    assert {run.info.status for run in bench.runs()} == {"FINISHED"}
 
 
 def test_a_resumed_trial_ends_as_an_undisturbed_one_does(bench: Bench) -> None:

@@ -55,7 +55,7 @@ def finished(
 ) -> AblationResults:
     """Every cell with so many clips right; a cell of None stays open."""
     planner = Planner(study, data_root)
-    log = StudyLog(folder.log).open()
+    log = StudyLog(folder.journal()).open()
     for cell in first_cells(study, planner, log):
         number = num_right(cell)
         for plan in cell.plans:
@@ -63,4 +63,5 @@ def finished(
             if number is not None and not known.state.is_final:
                 finish(log, folder, plan, scores_with(number, order=cell.seed))
     log.use_data(planner.digests)
+    log.settle()
     return results_of(study, log, folder)

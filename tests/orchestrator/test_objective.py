@@ -10,9 +10,9 @@ MACS = Objective(metric="macs", mode="min")
 BOTH = [TOP1, MACS]
 
 
-def trial(name: str, top1: float, macs: int, state=State.COMPLETE, ended=0.0) -> TrialRecord:
+def trial(name: str, top1: float, macs: int, state=State.COMPLETE, place=0) -> TrialRecord:
     record = make_record(make_plan(name), [top1 - 1, top1], state, result={"macs": macs})
-    record.ended = ended
+    record.place = place
     return record
 
 
@@ -69,20 +69,20 @@ def test_what_is_not_on_the_front_is_beaten_by_something_on_it(values):
 
 @pytest.mark.parametrize(
     ("top1s", "waited"),
-    [([], 0), ([50], 0), ([50, 60, 70], 0), ([70, 60, 50], 2), ([50, 70, 70, 60], 2)],
+    [([], 0), ([50], 0), ([50, 60, 70], 0), ([70, 60, 50], 2), ([50, 70, 70, 60, 80, 60], 2)],
 )
 def test_progress_is_to_be_better_than_everything_before(top1s, waited):
-    records = [trial(str(n), top1, 1, ended=float(n)) for n, top1 in enumerate(top1s)]
+    records = [trial(str(n), top1, 1, place=n) for n, top1 in enumerate(top1s)]
 
     assert trials_without_progress(records, [TOP1]) == waited
 
 
 def test_progress_goes_by_the_order_of_endings_and_counts_stopped_trials_but_not_failed_ones():
     records = [
-        trial("last", 10, 1, ended=9.0),
-        trial("first", 90, 1, ended=1.0),
-        trial("stopped", 95, 1, State.PRUNED, ended=3.0),
-        trial("failed", 95, 1, State.FAILED, ended=4.0),
+        trial("last", 10, 1, place=9),
+        trial("first", 90, 1, place=1),
+        trial("stopped", 95, 1, State.PRUNED, place=3),
+        trial("failed", 95, 1, State.FAILED, place=4),
         trial("open", 95, 1, State.RUNNING),
     ]
 
@@ -90,7 +90,7 @@ def test_progress_goes_by_the_order_of_endings_and_counts_stopped_trials_but_not
 
 
 def test_with_several_objectives_a_new_trade_off_is_progress():
-    records = [trial("a", 90, 900, ended=1.0), trial("b", 50, 100, ended=2.0)]
+    records = [trial("a", 90, 900, place=1), trial("b", 50, 100, place=2)]
 
     assert trials_without_progress(records, BOTH) == 0
     assert trials_without_progress(records, [TOP1]) == 1

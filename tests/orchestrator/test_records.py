@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from orchestrator.causes import Cause, Loss
 from orchestrator.engine.errors import StorageError
-from orchestrator.records import Role, State, StudyLog, TrialRecord, read_events
+from orchestrator.records import Role, State, StudyLog, TrialRecord
 from tests.orchestrator.made_up import make_plan, make_record
 
 FIRST = make_plan("a", name="trial 000", params={"k": [3, 5], "lr": 1e-3, "é": None})
@@ -29,7 +29,7 @@ def fill(path: Path) -> StudyLog:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fill(tmp_path_factory.mktemp("log") / "events.jsonl").path
+    return fill(tmp_path_factory.mktemp("log") / "events.jsonl").journal.path
 
 
 def test_what_was_logged_is_read_again(whole: Path, tmp_path: Path):
@@ -53,7 +53,7 @@ def test_each_event_is_in_the_file_before_its_call_returns(tmp_path: Path):
 
     for step in (lambda: log.plan(FIRST), lambda: log.start("a"), lambda: log.plan(FIRST)):
         step()
-        counts.append(len(log.path.read_bytes().splitlines()))
+        counts.append(len(log.journal.path.read_bytes().splitlines()))
 
     assert counts == [1, 2, 2]
 
@@ -88,7 +88,7 @@ def test_the_verdict_of_the_scheduler_is_part_of_the_epoch(tmp_path: Path):
 
     log.epoch("a", {"epoch": 0, "val/top1": 1.0}, is_pruned=True)
 
-    assert StudyLog(log.path).records["a"].state is State.PRUNED
+    assert StudyLog(log.journal.path).records["a"].state is State.PRUNED
 
 
 def test_a_lost_trial_waits_with_its_epochs_and_remembers_its_losses(tmp_path: Path):
@@ -99,7 +99,7 @@ def test_a_lost_trial_waits_with_its_epochs_and_remembers_its_losses(tmp_path: P
 
     log.lose("a", Cause.PREEMPTED, "taken away", "node 3")
 
-    record = StudyLog(log.path).records["a"]
+    record = StudyLog(log.journal.path).records["a"]
     assert (record.state, record.is_under_way) == (State.WAITING, True)
     assert record.losses == [Loss(Cause.PREEMPTED, epochs=1)]
 
@@ -134,16 +134,16 @@ class FullDisk:
 def test_where_the_disk_is_full_the_path_is_told_and_the_log_stays_whole(tmp_path: Path, room: int):
     log = StudyLog(tmp_path / "events.jsonl").open()
     log.plan(FIRST)
-    log._file = FullDisk(log._file, room)
+    log.journal._file = FullDisk(log.journal._file, room)
 
     for step in (lambda: log.start("a"), lambda: log.end("a", State.INTERRUPTED)):
-        with pytest.raises(StorageError, match=r"events\.jsonl cannot be written: No space left"):
+        with pytest.raises(StorageError, match=r"events\.jsonl: cannot .*: No space left"):
             step()
 
     assert log.records["a"].state is State.WAITING
-    again = StudyLog(log.path).open()
+    again = StudyLog(log.journal.path).open()
     again.start("a")
-    assert StudyLog(log.path).records["a"].state is State.RUNNING
+    assert StudyLog(log.journal.path).records["a"].state is State.RUNNING
 
 
 def test_records_can_be_asked_for_by_role(whole: Path):
@@ -155,16 +155,16 @@ def test_records_can_be_asked_for_by_role(whole: Path):
 
 def test_a_line_torn_by_a_crash_is_passed_over_and_cut_off_before_the_next(tmp_path: Path):
     log = fill(tmp_path / "events.jsonl")
-    before = log.path.read_bytes()
-    log.path.write_bytes(before + b'{"event": "started", "tri')
+    before = log.journal.path.read_bytes()
+    log.journal.path.write_bytes(before + b'{"event": "started", "tri')
 
-    torn = StudyLog(log.path)
+    torn = StudyLog(log.journal)
     torn.open().start("b")
 
     assert torn.records.keys() == {"a", "b"}
-    lines = log.path.read_bytes().removeprefix(before).splitlines()
+    lines = log.journal.path.read_bytes().removeprefix(before).splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["started"]
-    assert StudyLog(log.path).records["b"].state is State.RUNNING
+    assert StudyLog(log.journal).records["b"].state is State.RUNNING
 
 
 def test_reading_changes_nothing_in_a_torn_file(tmp_path: Path):
@@ -203,11 +203,11 @@ def test_a_line_that_is_no_event_is_named(whole: Path, tmp_path: Path, line):
 @settings(deadline=None)
 @given(share=st.floats(0, 1))
 def test_a_log_cut_at_any_byte_is_a_readable_prefix(whole: Path, tmp_path_factory, share):
-    content, events = whole.read_bytes(), list(read_events(whole))
+    content, events = whole.read_bytes(), list(StudyLog(whole).events())
     path = tmp_path_factory.mktemp("cut") / "events.jsonl"
     path.write_bytes(content[: round(share * len(content))])
 
-    read = list(read_events(path))
+    read = list(StudyLog(path).events())
     log = StudyLog(path).open()
     log.plan(make_plan("new"))
 
@@ -227,7 +227,7 @@ def test_a_figure_that_is_not_finite_is_refused_and_leaves_the_log_whole(tmp_pat
     with pytest.raises(ValueError, match="JSON"):
         log.epoch("a", {"epoch": 0, "val/loss": float("nan")})
 
-    assert StudyLog(log.path).records["a"].epochs == log.records["a"].epochs == []
+    assert StudyLog(log.journal).records["a"].epochs == log.records["a"].epochs == []
 
 
 def test_a_record_knows_its_best_epoch_and_its_seconds(whole: Path):

@@ -15,6 +15,7 @@ from orchestrator.interruption import Stop
 from orchestrator.records import State, StudyLog, TrialPlan
 from orchestrator.search.scheduler_spec import NoScheduler
 from orchestrator.spec import Limits, Resources
+from orchestrator.storage.worker import Kept
 from tests.orchestrator.made_up import TOP1, make_plan
 
 NODE = Resources(cpu=8, gpu=1)
@@ -74,9 +75,8 @@ def job(tmp_path: Path) -> Job:
         limits=Limits(),
         stop_after_same_errors=2,
         max_concurrent=None,
-        trials=tmp_path,
+        kept=Kept(str(tmp_path), str(tmp_path)),
         scratch=tmp_path,
-        data_root=tmp_path,
         device="cpu",
     )
 

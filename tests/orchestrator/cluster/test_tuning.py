@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import ActorUnavailableError, OutOfMemoryError, RayActorError
 from ray.tune.experiment import Trial
 
@@ -57,6 +58,7 @@ def test_the_roomiest_node_is_one_that_could_hold_the_trial(monkeypatch: pytest.
         (RayActorError(error_msg="worker exit type: SYSTEM_ERROR"), Cause.CRASHED),
         (RayActorError(error_msg="the node was drained", preempted=True), Cause.PREEMPTED),
         (RayActorError(error_msg="died because its node has died"), Cause.LOST_NODE),
+        (RayActorError(error_msg="its owner has died. Owner's node has crashed."), Cause.LOST_NODE),
         (ActorUnavailableError("rpc failed", None), Cause.LOST_NODE),
         (OutOfMemoryError("the node is running low on memory"), Cause.OUT_OF_HOST_MEMORY),
     ],
@@ -64,6 +66,22 @@ def test_the_roomiest_node_is_one_that_could_hold_the_trial(monkeypatch: pytest.
 )
 def test_a_death_has_a_cause(death, cause):
     assert cause_of_death(death) is cause
+
+
+def test_a_death_that_ray_tune_does_not_expect_is_one_like_others(monkeypatch: pytest.MonkeyPatch):
+    told = []
+    monkeypatch.setattr(
+        RayActorManager, "_actor_task_failed", lambda manager, task, error: told.append(error)
+    )
+
+    with deaths_by_trial():
+        expected, unexpected = RayActorError(error_msg="gone"), OutOfMemoryError("full")
+        for error in (expected, unexpected):
+            RayActorManager._actor_task_failed(None, tracked_actor_task=None, exception=error)
+
+    assert told[0] is expected
+    assert isinstance(told[1], RayActorError)
+    assert cause_of_death(told[1]) is Cause.OUT_OF_HOST_MEMORY
 
 
 def test_what_a_trial_died_of_is_kept_while_it_is_asked_for(monkeypatch: pytest.MonkeyPatch):

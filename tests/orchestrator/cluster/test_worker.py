@@ -23,8 +23,9 @@ def settings(tmp_path: Path, data_root: Path) -> Any:
     def settings(name: str, **changes: Any) -> dict[str, Any]:
         config = TrialConfig.model_validate(TRIAL | {"epochs": 2} | changes).plain()
         limits = {"hours": None, "stall_minutes": 60}
-        root = {"data_root": str(data_root), "out": str(tmp_path / name)}
-        return {"config": config, "device": "cpu", "limits": limits, **root}
+        kept = {"trials": str(tmp_path), "data_root": str(data_root)}
+        trial = {"kept": kept, "trial": name, "data_digest": ""}
+        return {"config": config, "device": "cpu", "limits": limits, **trial}
 
     return settings
 

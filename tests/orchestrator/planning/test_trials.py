@@ -27,7 +27,7 @@ def cells(study: Study, planner: Planner) -> list[TrialPlan]:
 
 
 def reopened(log: StudyLog) -> StudyLog:
-    return StudyLog(log.path).open()
+    return StudyLog(log.journal).open()
 
 
 def search_of(study: Study, log: StudyLog, data_root: Path) -> SearchSource:

@@ -74,7 +74,7 @@ def test_a_search_that_has_had_enough_says_why(notes_of, study_of, data_root: Pa
     told = notes_of(stop={"patience": 1})
 
     assert "2 of 2 trials have ended." in told
-    assert "No more are started: the last 1 trials brought no progress (patience 1)." in told
+    assert "No more are started: 1 trials in a row brought no progress (patience 1)." in told
 
 
 SIZE = {"batch_size": 1}

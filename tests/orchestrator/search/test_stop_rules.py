@@ -46,8 +46,8 @@ def test_a_search_ends_when_its_hours_are_over():
 def test_a_search_ends_when_its_patience_does():
     records = [make_record(make_plan(str(n)), [90.0 - n]) for n in range(4)]
     for number, record in enumerate(records):
-        record.ended = float(number)
+        record.place = number
 
     assert stop_reason(Stop(patience=4), [TOP1], records, 0) is None
     reason = stop_reason(Stop(patience=3), [TOP1], records, 0)
-    assert reason == "the last 3 trials brought no progress (patience 3)"
+    assert reason == "3 trials in a row brought no progress (patience 3)"
