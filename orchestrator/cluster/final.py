@@ -6,11 +6,12 @@ lost a worker is begun again as a new attempt, which goes on from the trial's fo
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import ray
@@ -23,6 +24,7 @@ from ray.train.torch import TorchTrainer, get_device
 from orchestrator.causes import Cause, cause_of, traceback_of
 from orchestrator.cluster.attempts import Attempts, Job, Listener, TrialSource
 from orchestrator.cluster.deaths import cause_of_death
+from orchestrator.cluster.desk import Desk, News
 from orchestrator.cluster.limits import Clock, watched
 from orchestrator.cluster.nodes import NoResourcesError
 from orchestrator.cluster.tuning import roomiest_node
@@ -42,45 +44,6 @@ _NO_RETRIES = FailureConfig(
     controller_failure_limit=2,  # type: ignore[call-arg]  # else room is waited for for ever
 )
 _LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "NCCL error", "gloo")
-
-
-@dataclass(frozen=True)
-class News:
-    """What workers have told since the last look; the first error is the one that matters."""
-
-    epochs: list[EpochMetrics]
-    result: Raw | None
-    cause: Cause | None
-    error: str
-
-
-class Desk:
-    """An actor between workers and driver: epochs go one way, the wish to stop the other."""
-
-    def __init__(self) -> None:
-        self._epochs: list[EpochMetrics] = []
-        self._result: Raw | None = None
-        self._error: tuple[Cause | None, str] = (None, "")
-        self._goes_on = True
-
-    def tell(self, metrics: EpochMetrics) -> bool:
-        """Whether another epoch is wanted."""
-        self._epochs.append(metrics)
-        return self._goes_on
-
-    def finish(self, result: Raw) -> None:
-        self._result = result
-
-    def fail(self, cause: Cause, error: str) -> None:
-        if self._error[0] is None:
-            self._error = cause, error
-
-    def stop(self) -> None:
-        self._goes_on = False
-
-    def news(self) -> News:
-        epochs, self._epochs = self._epochs, []
-        return News(epochs, self._result, *self._error)
 
 
 def run_finals(
@@ -155,7 +118,7 @@ class _Attempt:
             self._attempts.ended(self._plan, State.DIVERGED, None, news.error, news.cause)
         elif news.cause is not None:
             self._attempts.failed(self._plan, news.cause, news.error, None)
-        elif self._error is not None:
+        elif self._error is not None and not self._stop.is_wanted:
             death = _death(self._error)
             self._attempts.died(self._plan, cause_of_death(death), str(death), None)
         elif news.result is not None:
@@ -163,7 +126,11 @@ class _Attempt:
 
 
 def _trainer(plan: TrialPlan, resources: Resources, job: Job, desk: Any) -> TorchTrainer:
-    """Its name is new: under a known name Ray would return what it remembers."""
+    """Its name is new: under a known name Ray would return what it remembers.
+
+    A worker has its GPU to itself: nccl does not join two on one.
+    """
+    resources = resources.model_copy(update={"gpu": math.ceil(resources.gpu)})
     config = TrialConfig.model_validate(plan.config)
     num = 1 if config.workers is None else config.workers.num
     require_room_for(num, resources)
@@ -206,7 +173,9 @@ def _work(told: Raw) -> None:
             ray.get(desk.finish.remote(load_result(TrialFiles(folder.root))))
     except Exception as error:
         if not lost_a_peer(error):
-            ray.get(desk.fail.remote(cause_of(error), traceback_of(error)))
+            cause = cause_of(error)
+            text = str(error) if cause is Cause.DIVERGED else traceback_of(error)
+            ray.get(desk.fail.remote(cause, text))
         raise
     finally:
         folder.leave()
