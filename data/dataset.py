@@ -135,6 +135,7 @@ class DatasetSource:
     describes the dataset where an option of `scan` changes the description (None: it never does).
     `raw` is where the files lie, if a source knows, and `description` whatever decides its clips
     and splits besides the options: plain values, by which a store that is already there is known.
+    `told` is told in the store's manifest and decides nothing.
     """
 
     info: DatasetInfo
@@ -144,6 +145,7 @@ class DatasetSource:
     info_with: Callable[..., DatasetInfo] | None = None
     raw: Path | None = None
     description: Mapping[str, Any] = field(default_factory=dict)
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     def describe(self, options: Mapping[str, Any]) -> DatasetInfo:
         return self.info if self.info_with is None else self.info_with(**options)

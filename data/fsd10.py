@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.array_files import open_npy
-from data.dataset import Clip, DatasetInfo, DatasetSource, RawClip
+from data.dataset import Clip, DatasetInfo, DatasetSource, FloatArray, RawClip
 from data.parts import split_by_part
 from data.pickles import is_column, read_plain_pickle, shown, to_text
 from data.skeletons import OPENPOSE_25
@@ -49,12 +49,17 @@ def scan_fsd10(raw: Path) -> list[RawClip]:
 
 
 def load_clip(path: Path, index: int, name: str, label: int, part: str) -> Clip:
+    return Clip(name, read_skeleton(path, index), label, part=part)
+
+
+def read_skeleton(path: Path, index: int) -> FloatArray:
+    """(T, 1, 25, 3) of a clip of an array, without the zeros behind it."""
     frames = open_frames(path)[index].transpose(1, 3, 2, 0)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later on
-        skeleton = frames.astype(np.float32, order="C")
+        skeleton: FloatArray = frames.astype(np.float32, order="C")
     present = np.flatnonzero((skeleton != 0).any(axis=(1, 2, 3)))
     length = present[-1] + 1 if len(present) else 0
-    return Clip(name, skeleton[:length], label, part=part)
+    return skeleton[:length]
 
 
 def open_frames(path: Path) -> NDArray[Any]:

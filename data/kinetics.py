@@ -61,6 +61,11 @@ def load_clip(path: Path, part: str, entry: Any) -> Clip:
     return Clip(path.stem, frames, label, part=part)
 
 
+def read_skeleton(path: Path) -> FloatArray:
+    """(T, 2, 18, 3) of a clip's file, with or without a label."""
+    return _read_frames(path, _read_object(path, {"data"})["data"])
+
+
 def _read_labels(path: Path) -> dict[str, Any]:
     """What the label file says of each clip."""
     if not path.is_file():

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.dataset import Clip, ClipTable, DatasetInfo, DatasetSource, RawClip
+from data.dataset import Clip, ClipTable, DatasetInfo, DatasetSource, FloatArray, RawClip
 from data.number_table import read_number_table
 from data.raw_files import list_raw_files, parse_name
 
@@ -68,15 +68,20 @@ def load_clip(path: Path) -> Clip:
     numbers = parse_name(path, FILE_NAME)
     if not 1 <= numbers["action"] <= 20:
         raise ValueError(f"{path}: the action must be in 1..20, got {numbers['action']}")
-    rows = read_number_table(path, 4)
-    if len(rows) % NUM_JOINTS:
-        raise ValueError(f"{path}: must have 20 rows a frame, got {len(rows)} rows")
     return Clip(
         name=_name(path.name),
-        skeleton=rows[:, :3].reshape(-1, 1, NUM_JOINTS, 3).astype(np.float32),
+        skeleton=read_skeleton(path),
         label=numbers["action"] - 1,
         subject=numbers["subject"],
     )
+
+
+def read_skeleton(path: Path) -> FloatArray:
+    """(T, 1, 20, 3) of a file, whatever it is called."""
+    rows = read_number_table(path, 4)
+    if len(rows) % NUM_JOINTS:
+        raise ValueError(f"{path}: must have 20 rows a frame, got {len(rows)} rows")
+    return rows[:, :3].reshape(-1, 1, NUM_JOINTS, 3).astype(np.float32)
 
 
 def split_subjects(clips: ClipTable, *, actions: tuple[int, ...]) -> NDArray[np.str_]:

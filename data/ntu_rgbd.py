@@ -144,6 +144,11 @@ def load_clip(file: RawFile, name: ClipName, *, preprocessing: Preprocessing) ->
     return Clip(skeleton=_preprocess(bodies, preprocessing), **name.fields())
 
 
+def read_skeleton(path: Path, *, preprocessing: Preprocessing = "msg3d") -> FloatArray:
+    """(T, 2, 25, 3) of a .skeleton file, whatever it is called."""
+    return _preprocess(parse_skeleton_text(path.read_bytes(), str(path)), preprocessing)
+
+
 def make_position_clip(annotation: Annotation, *, edition: Edition) -> Clip:
     """A clip of a pyskl file of 3-D joints; its numbers and splits are those of its name."""
     name = edition.parse_clip(annotation.name, annotation.label, annotation.place)

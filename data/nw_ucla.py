@@ -50,7 +50,7 @@ def scan_nw_ucla(raw: Path) -> list[RawClip]:
 
 def load_clip(path: Path) -> Clip:
     numbers = parse_name(path, FILE_NAME)
-    content = _read_json(path)
+    content = _read_json(path, {"skeletons", "label"})
     return Clip(
         name=path.stem,
         skeleton=_skeleton(path, content),
@@ -70,13 +70,18 @@ def split_xsub(clips: ClipTable) -> NDArray[np.str_]:
     return np.where(np.isin(clips.subjects, XSUB_TEST_SUBJECTS), "test", train_part)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_skeleton(path: Path) -> FloatArray:
+    """(T, 1, 20, 3) of a file with or without a label, whatever it is called."""
+    return _skeleton(path, _read_json(path, {"skeletons"}))
+
+
+def _read_json(path: Path, keys: set[str]) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path}: not a JSON file: {error}") from error
-    if not isinstance(content, dict) or not {"skeletons", "label"} <= set(content):
-        raise ValueError(f"{path}: must be an object with the keys 'skeletons' and 'label'")
+    if not isinstance(content, dict) or not keys <= set(content):
+        raise ValueError(f"{path}: must be an object with the keys {sorted(keys)}")
     return content
 
 

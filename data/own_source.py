@@ -7,18 +7,15 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from data.dataset import SPLITS, Clip, DatasetInfo, DatasetSource, RawClip, refused
 from data.own import FIELDS, OwnDataset
-from data.own_arrays import list_array_clips, read_array_clip, without_padding
+from data.own_reading import Place, list_places, read_place
 from data.own_splits import split_rule
-from data.own_tables import list_table_clips, read_table_clip
 
 Fields = Mapping[str, Any]
 
@@ -40,6 +37,7 @@ def own_source(dataset: OwnDataset, folder: Path) -> DatasetSource:
         splits={name: split_rule(name, rule) for name, rule in dataset.protocols.items()},
         raw=folder / dataset.raw,
         description={"description": _digest(dataset, info.classes, folder)},
+        told={"own": asdict(replace(dataset, raw=".", classes=info.classes))},
     )
 
 
@@ -80,7 +78,7 @@ def scan_own(
     clips = []
     for path in paths:
         file, modified = path.relative_to(raw), path.stat().st_mtime_ns
-        for place in _places(dataset, path, modified):
+        for place in list_places(dataset, dataset.clips.keys, path, modified):
             name = _name(file, place)
             try:
                 from_path = _from_path(dataset.clips.pattern, path, file.as_posix())
@@ -100,25 +98,12 @@ def load_own(
     name: str,
     path: Path,
     modified: int,
-    place: int | str | None,
+    place: Place,
     told: Fields,
 ) -> Clip:
     """One clip of a file of this time; `told` are the fields known from its path and the clips'
     table."""
-    keys = dataset.clips.keys
-    if dataset.arrays is not None:
-        assert not isinstance(place, str)
-        skeleton, found = read_array_clip(dataset.arrays, keys, path, place)
-    else:
-        assert dataset.tables is not None
-        assert not isinstance(place, int)
-        skeleton, found = read_table_clip(
-            dataset.tables, keys, dataset.skeleton, dataset.persons, path, modified, place
-        )
-    if dataset.absent == "nan":
-        skeleton[np.isnan(skeleton).any(axis=-1)] = 0.0
-    if dataset.arrays is not None and dataset.arrays.lengths is None:
-        skeleton = without_padding(skeleton)
+    skeleton, found = read_place(dataset, dataset.clips.keys, path, modified, place)
     fields = {**told, **found}
     where = str(path) if place is None else f"{path}, clip {place}"
     return Clip(
@@ -156,14 +141,7 @@ def _read_text(path: Path) -> str:
         raise ValueError(f"{path} cannot be read: {error}") from None
 
 
-def _places(dataset: OwnDataset, path: Path, modified: int) -> list[Any]:
-    if dataset.arrays is not None:
-        return list_array_clips(dataset.arrays, path)
-    assert dataset.tables is not None
-    return list_table_clips(dataset.tables, dataset.clips.keys, path, modified)
-
-
-def _name(file: Path, place: int | str | None) -> str:
+def _name(file: Path, place: Place) -> str:
     stem = file.with_suffix("").as_posix()
     return stem if place is None else f"{stem}/{place}"
 

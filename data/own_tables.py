@@ -32,6 +32,10 @@ def list_table_clips(
     return list(_load(path, modified, files.clip, _text_columns(files, fields))[1])
 
 
+def column_names(path: Path, modified: int) -> list[str]:
+    return list(_load(path, modified, None, ())[0])
+
+
 def read_table_clip(
     files: TableFiles,
     fields: Mapping[str, str],

@@ -76,6 +76,7 @@ def prepare(
         "options": json.loads(json.dumps(options, default=_told)),
         "dtype": dtype,
         **source.description,
+        **source.told,
     }
     target = root / name
     if target.exists() and not overwrite:

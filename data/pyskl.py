@@ -89,7 +89,7 @@ def make_image_clip(
 
 
 def load_clip(path: Path, index: int, make_clip: Callable[[Annotation], Clip]) -> Clip:
-    return make_clip(_read_annotation(path, index))
+    return make_clip(read_annotation(path, index))
 
 
 @keep_unchanged(1)
@@ -173,12 +173,16 @@ def _parts(path: Path, split: dict[str, Any], names: list[str]) -> dict[str, str
     return parts
 
 
-def _read_annotation(path: Path, index: int) -> Annotation:
+def read_annotation(path: Path, index: int, *, needs_label: bool = True) -> Annotation:
+    """Raises ValueError, naming file and clip, without keypoints or, where needed, a label."""
     file = read_annotations(path)
     annotation = file.annotations[index]
     name = annotation["frame_dir"]
     place = f"{path}, clip {name}"
-    keypoints, label = annotation.get("keypoint"), annotation.get("label")
+    keypoints, label = (
+        annotation.get("keypoint"),
+        annotation.get("label", None if needs_label else 0),
+    )
     if not isinstance(keypoints, np.ndarray) or keypoints.dtype.kind not in "fiu":
         keys = sorted(key for key in annotation if isinstance(key, str))
         raise ValueError(

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from data.dataset import Clip, ClipTable, DatasetInfo, DatasetSource, RawClip
+from data.dataset import Clip, ClipTable, DatasetInfo, DatasetSource, FloatArray, RawClip
 from data.number_table import read_number_table
 
 # joints: head, neck, torso, left arm to the hand, right arm, left leg to the foot, right leg
@@ -65,16 +65,21 @@ def scan_sbu(raw: Path, *, coordinates: Coordinates = "normalized") -> list[RawC
 
 def load_clip(path: Path, name: str, coordinates: Coordinates) -> Clip:
     place = _place(path)
+    return Clip(
+        name=name,
+        skeleton=read_skeleton(path, coordinates=coordinates),
+        label=int(place["action"]) - 1,
+        subject=int(place["subject"]),
+    )
+
+
+def read_skeleton(path: Path, *, coordinates: Coordinates = "normalized") -> FloatArray:
+    """(T, 2, 15, 3) of a file, wherever it lies."""
     columns = read_number_table(path, 1 + NUM_PERSONS * NUM_JOINTS * 3, ",")
     skeleton = columns[:, 1:].reshape(-1, NUM_PERSONS, NUM_JOINTS, 3)
     if coordinates == "original":
         skeleton = _original(skeleton)
-    return Clip(
-        name=name,
-        skeleton=skeleton.astype(np.float32),
-        label=int(place["action"]) - 1,
-        subject=int(place["subject"]),
-    )
+    return skeleton.astype(np.float32)
 
 
 def split_fold(clips: ClipTable, *, fold: int) -> NDArray[np.str_]:

@@ -43,7 +43,7 @@ def load_clip(path: Path) -> Clip:
         raise ValueError(f"{path}: the action must be in 1..27, got {numbers['action']}")
     return Clip(
         name=_name(path),
-        skeleton=_skeleton(path),
+        skeleton=read_skeleton(path),
         label=numbers["action"] - 1,
         subject=numbers["subject"],
         camera=1,
@@ -59,7 +59,8 @@ def _name(path: Path) -> str:
     return path.stem.removesuffix("_skeleton")
 
 
-def _skeleton(path: Path) -> FloatArray:
+def read_skeleton(path: Path) -> FloatArray:
+    """(T, 1, 20, 3) of a file, whatever it is called."""
     from scipy.io import loadmat  # training, which only opens stores, does without scipy
 
     try:

@@ -38,12 +38,12 @@ class AdaptiveGraphConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         adjacency = self.adjacency + self.learnt + self._attention(x)  # N K V V
         gathered = x.flatten(1, 2).unsqueeze(1) @ adjacency  # N K C*T V
-        y: Tensor = self.values(gathered.view(len(x), -1, *x.shape[2:]))
+        y: Tensor = self.values(gathered.view(x.shape[0], -1, *x.shape[2:]))
         return y
 
     def _attention(self, x: Tensor) -> Tensor:
         """S (N, K, V, V); its columns sum to one."""
-        both = self.embeddings(x).view(len(x), 2, self.num_subsets, -1, x.shape[-1])
+        both = self.embeddings(x).view(x.shape[0], 2, self.num_subsets, -1, x.shape[-1])
         theta, phi = both.unbind(1)  # N K E*T V
         products: Tensor = theta.mT @ phi / theta.shape[2]
         return products.softmax(2)

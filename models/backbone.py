@@ -118,7 +118,7 @@ class SkeletonNetwork(SkeletonModel):
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> ModelOutput:
         rows = self._pooled(self.data_norm(x), present)
-        feature = self.dropout(rows.view(len(x), -1, rows.shape[-1]).mean(1))
+        feature = self.dropout(rows.view(x.shape[0], -1, rows.shape[-1]).mean(1))
         logits: Tensor = self.classifiers["main"](feature)
         embedding = feature if self.embed == "gap" else logits
         return ModelOutput(heads={"main": logits}, scores=logits, embedding=embedding)

@@ -179,7 +179,7 @@ class DualHeadNetwork(SkeletonModel):
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> ModelOutput:
         rows = self._features(self.data_norm(x), present)
-        embedding = rows.view(len(x), -1, self.embedding_dim).mean(1)
+        embedding = rows.view(x.shape[0], -1, self.embedding_dim).mean(1)
         features = torch.split(embedding, list(self.feature_dims), dim=1)
         heads: dict[str, Tensor] = {
             name: classifier(feature)

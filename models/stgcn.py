@@ -45,7 +45,7 @@ class FeatureAttention(nn.Module):
         joints = self.joint_vectors(x.mean(2, keepdim=True))
         frames = self.frame_vectors(x.mean(3, keepdim=True))
         outer = frames * joints
-        outer = outer.view(len(x), self.subsets, -1, *outer.shape[2:])
+        outer = outer.view(x.shape[0], self.subsets, -1, *outer.shape[2:])
         if self.head_order == "conv_act":
             attention: Tensor = self.activation(self.head(outer))
         else:

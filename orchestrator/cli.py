@@ -14,10 +14,12 @@ import typer
 from orchestrator.commands.cluster import cluster_app
 from orchestrator.commands.data import data_app
 from orchestrator.commands.doctor import doctor
+from orchestrator.commands.evaluate import evaluate
 from orchestrator.commands.fuse import fuse
 from orchestrator.commands.models import models_app, weights_app
 from orchestrator.commands.options import Storage, StudyName, TrackingUri, study_name
 from orchestrator.commands.pictures import picture
+from orchestrator.commands.predict import predict
 from orchestrator.commands.repair import repair
 from orchestrator.commands.report import report
 from orchestrator.commands.status import status
@@ -43,8 +45,10 @@ app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
 app.command()(doctor)
+app.command()(evaluate)
 app.command()(fuse)
 app.command()(picture)
+app.command()(predict)
 app.command()(repair)
 app.command()(report)
 app.command()(status)

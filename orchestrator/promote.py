@@ -61,7 +61,7 @@ def promote(study: Study, services: Services) -> Promotion:
         session.run(CellSource([record.plan], session.log), record.plan.role)
         if record.state is not State.COMPLETE:
             return Promotion(choice, record, None, {})
-        figures = evaluate_final(session.folder.trial(plan.id), services.home.data)
+        figures = evaluate_final(session.folder.bring(plan.id), services.home.data)
         model = _register(session, choice, record, figures)
         return Promotion(choice, record, model, figures)
 
@@ -71,8 +71,12 @@ def _register(
 ) -> RegisteredModel:
     config, study = record.plan.config, session.study.spec
     files = TrialFiles(session.folder.bring(record.plan.id))
-    run_id = session.tracker.run_id(record.plan.id)
-    assert run_id is not None
+    if record.plan.id in session.tracker.catch_up():
+        raise SkelTuneError(
+            f"the final training is done; {session.services.tracking_uri} did not take its run, "
+            "so the model is not registered: the same command does it"
+        )
+    run_id = session.tracker.run_ids[record.plan.id]
     data = config["data"]
     stream = "" if data["stream"] == "joint" else f"-{data['stream']}"
     name = f"{config['model']['name']}-{data['name']}-{data['protocol']}{stream}"

@@ -142,14 +142,13 @@ def _trainer(plan: TrialPlan, resources: Resources, job: Job, desk: Any) -> Torc
         "limits": job.limits.model_dump(),
         "desk": desk,
     }
-    asked = {"CPU": resources.cpu, "GPU": resources.gpu}
     return TorchTrainer(
         _work,
         train_loop_config=told,
         scaling_config=ScalingConfig(
             num_workers=num,
             use_gpu=resources.gpu > 0,
-            resources_per_worker={name: value for name, value in asked.items() if value},
+            resources_per_worker={name: n for name, n in resources.asked.items() if n},
         ),
         run_config=RunConfig(
             name=f"{plan.id}_{time.time_ns()}",

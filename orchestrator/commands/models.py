@@ -9,7 +9,12 @@ from typing import Annotated
 
 import typer
 
-models_app = typer.Typer(no_args_is_help=True, help="What models there are and what they cost.")
+from orchestrator.commands.options import TrackingUri, TrainedModel
+
+models_app = typer.Typer(
+    no_args_is_help=True,
+    help="What models there are and what they cost; trained ones between registries.",
+)
 weights_app = typer.Typer(no_args_is_help=True, help="Weights that others published.")
 
 Classes = Annotated[int, typer.Option(help="number of classes")]
@@ -57,6 +62,53 @@ def models_describe(
         sys.stdout.write(json.dumps(told.plain(), indent=1) + "\n")
     else:
         show_table(plain_console(), description_table(told))
+
+
+@models_app.command("pull")
+def models_pull(
+    model: TrainedModel,
+    out: Annotated[Path, typer.Option("--out", help="a new folder")],
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Fetch a trained model from a registry into a folder, checked file by file."""
+    from orchestrator.artefact.files import copy_artefact
+    from orchestrator.home import Home
+    from orchestrator.model_sources import folder_of
+
+    with folder_of(model, Home.find().tracking_uri(tracking_uri)) as folder:
+        description = copy_artefact(folder, out)
+    print(f"{description.name}: digest {description.digest}, in {out}")
+
+
+@models_app.command("push")
+def models_push(
+    folder: Annotated[Path, typer.Argument(help="the folder of a trained model")],
+    name: Annotated[str, typer.Option("--name", help="of the registered model")],
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Register a trained model's folder as a new version, checked before and after."""
+    from orchestrator.home import Home
+    from orchestrator.tracking.artefacts import push_artefact
+
+    uri = Home.find().tracking_uri(tracking_uri)
+    version = push_artefact(uri, folder, name)
+    print(f"models:/{name}/{version} at {uri}")
+
+
+@models_app.command("export")
+def models_export(
+    model: TrainedModel,
+    out: Annotated[Path, typer.Option("--out", help="a new file, as in model.pt2")],
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """A trained model as a program of torch.export, held to what it computes here."""
+    from orchestrator.artefact.exporting import export
+    from orchestrator.home import Home
+    from orchestrator.model_sources import open_model
+
+    artefact = open_model(model, Home.find().tracking_uri(tracking_uri))
+    difference = export(artefact, out)
+    print(f"{out}: probabilities differ by {difference:.1e} at most")
 
 
 @weights_app.command("import")

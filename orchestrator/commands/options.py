@@ -19,6 +19,12 @@ TrackingUri = Annotated[
     str | None,
     typer.Option("--tracking-uri", help="MLflow; default: MLFLOW_TRACKING_URI, else embedded"),
 ]
+TrainedModel = Annotated[
+    str, typer.Argument(help="a folder, models:/NAME@champion, models:/NAME/3 or runs:/ID/PLACE")
+]
+BatchSize = Annotated[
+    int | None, typer.Option(min=1, help="clips at a time; default: as in the training")
+]
 StudyName = Annotated[str, typer.Argument(help="name of a study, or its file")]
 
 

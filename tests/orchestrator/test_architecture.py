@@ -14,6 +14,10 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGES = ("orchestrator", "models", "losses", "data")
 SOURCES = sorted(path for name in PACKAGES for path in (CHECKOUT / name).rglob("*.py"))
 ENGINE = CHECKOUT / "orchestrator" / "engine"
+MLFLOW_DOORS = (
+    *("artefacts", "connection", "mending", "reach"),
+    *("registry", "study_run", "trial_runs"),
+)
 COMMANDS = [p for p in SOURCES if p.parent.name == "commands" and p.name != "__init__.py"]
 
 
@@ -143,7 +147,8 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
         ),
         ("optuna", {"search/sampling", "search/optuna_samplers", "pictures/search"}),
         ("cmaes", {"search/cma"}),
-        ("mlflow", {f"tracking/{n}" for n in ("mending", "reach", "registry", "runs")}),
+        ("mlflow", {f"tracking/{name}" for name in MLFLOW_DOORS}),
+        ("safetensors", {"artefact/files", "artefact/members"}),
         ("jinja2", {"launching/manifests", "reports/page"}),
         ("plotly", {"pictures/search", "pictures/saved", "reports/page"}),
         ("sklearn", {"pictures/embeddings"}),
@@ -155,6 +160,17 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
 )
 def test_a_vendor_has_one_door(vendor, doors):
     assert importers_of(vendor) == {f"orchestrator/{door}.py" for door in doors}
+
+
+@pytest.mark.parametrize("path", of_package("orchestrator/artefact"), ids=named)
+def test_a_trained_model_needs_no_more_than_the_engine_and_a_file_format(path: Path):
+    vendors = {found.package for found in imports_of(path) if is_vendor(found.package)}
+    around = {name for name in ours(path) if name.startswith("orchestrator.")}
+
+    assert vendors <= {"torch", "numpy", "pydantic", "safetensors", "scipy", "pandas"}
+    assert all(
+        name.startswith(("orchestrator.artefact.", "orchestrator.engine.")) for name in around
+    )
 
 
 def test_matplotlib_is_known_to_the_pictures_alone():
@@ -193,7 +209,7 @@ def test_matplotlib_is_known_to_the_pictures_alone():
         ("search.optuna_samplers", {"search.sampler_spec"}),
         ("search.stop_rules", {"objective", "records", "search.spec"}),
         ("cluster.stopping", {"search.scheduler_spec"}),
-        ("tracking.runs", {"engine", "records", "spec", "tracking.saved_views"}),
+        ("tracking.trial_runs", {"engine", "records", "tracking.saved_views"}),
         ("view", {"records", "reports.table", "spec"}),
     ],
 )
