@@ -23,6 +23,7 @@ from data.frames import DeviceFrames, MappedFrames
 from data.noise import Noise
 from data.plan import Plan, make_plan
 from data.prefetch import prefetched
+from data.share import Share
 from data.store import ArrayStore
 from data.transform import ClipTransform
 
@@ -37,10 +38,13 @@ COMPOSED_CLIPS = 64
 KEPT_SHARE = 4
 """By default frames are kept where they need at most one part in so many of the memory."""
 
+ALONE = Share()
+
 
 class Batch(NamedTuple):
     """x (N, C, T, V, M) float32, labels (N,) int64, clips (N,) int64: indices into the store.
 
+    Of a worker's share x and present have its rows alone; labels and clips are of the whole batch.
     present (N, M) bool: whether the person has a coordinate other than zero anywhere in the whole
     clip as it is stored; where it is False, x is exactly zero. None if no clip lacks a person.
     """
@@ -56,7 +60,8 @@ class ClipBatches:
 
     In training the order and every draw are a function of (seed, epoch) alone and each clip comes
     `repeat` times an epoch; in evaluation the clips come once, in order, without augmentation.
-    `test` says that the clips are those of the test split (`noise_split`). `budget` is how many
+    `test` says that the clips are those of the test split (`noise_split`). Of every batch one
+    worker's `share` is made; what is planned is the same for all workers. `budget` is how many
     bytes of frames may be kept on the device, by default a quarter of what is free there; the
     batches are the same either way.
     Raises ValueError for no clips, a batch size below 1, `repeat` or `drop_last` in evaluation, an
@@ -76,6 +81,7 @@ class ClipBatches:
         repeat: int = 1,
         drop_last: bool = False,
         test: bool = False,
+        share: Share = ALONE,
         budget: int | None = None,
     ) -> None:
         _check_sizes(len(clips), batch_size, train, repeat, drop_last)
@@ -83,7 +89,7 @@ class ClipBatches:
         self._transform, self._info = transform, store.info
         self._batch_size, self._drop_last = batch_size, drop_last
         self._seed, self._train, self._repeat = seed, train, repeat
-        self._device = device
+        self._device, self._share = device, share
         mapped = MappedFrames(
             store, clips, _noise(store, transform, test), extremes_of=_extremes(transform, train)
         )
@@ -109,11 +115,11 @@ class ClipBatches:
         """The batches of an epoch, 0-based."""
         plans = self._plans(epoch)
         taken = prefetched(self._take, plans) if self._streamed else map(self._take, plans)
-        for plan, poses in taken:
-            yield from self._batches(plan, poses.to(self._device))
+        for places, plan, poses in taken:
+            yield from self._batches(places, plan, poses.to(self._device))
 
-    def _plans(self, epoch: int) -> Iterator[Plan]:
-        """The plans of the epoch, each of one or several batches."""
+    def _plans(self, epoch: int) -> Iterator[tuple[Tensor, Plan]]:
+        """The places of one or several batches, and the plan of this worker's share of them."""
         order, draws = torch.arange(len(self._clips)), None
         if self._train:
             generator = epoch_generator(self._seed, epoch)
@@ -124,33 +130,51 @@ class ClipBatches:
         composed = self._whole_batches(COMPOSED_CLIPS)
         planned = composed * max(1, PLANNED_CLIPS // composed)
         for first in range(0, num_clips, planned):
-            part = slice(first, min(first + planned, num_clips))
-            some = None if draws is None else draws.of(part)
+            part = range(first, min(first + planned, num_clips))
+            own = torch.tensor(self._own(part))
+            some = None if draws is None else draws.of(own)
             plan = make_plan(
-                order[part], self._source, self._transform, self._info, some, self._device
+                order[own], self._source, self._transform, self._info, some, self._device
             )
-            for begin in range(0, part.stop - first, composed):
-                yield plan.of(slice(begin, begin + composed))
+            for whole, share in self._pieces(len(part), composed):
+                yield order[first:][whole], plan.of(share)
+
+    def _pieces(self, num_clips: int, size: int) -> Iterator[tuple[slice, slice]]:
+        """So many clips at a time, and where those of this worker are among all of its own."""
+        done = 0
+        for begin in range(0, num_clips, size):
+            piece = range(begin, min(begin + size, num_clips))
+            end = done + len(self._own(piece))
+            yield slice(piece.start, piece.stop), slice(done, end)
+            done = end
+
+    def _own(self, clips: range) -> list[int]:
+        """Those of this worker among the clips of consecutive batches."""
+        starts = range(0, len(clips), self._batch_size)
+        batches = (clips[start : start + self._batch_size] for start in starts)
+        return [batch[row] for batch in batches for row in self._share.rows(len(batch))]
 
     def _whole_batches(self, num_clips: int) -> int:
         """The clips of as many batches as fit into so many, at least of one."""
         return self._batch_size * max(1, num_clips // self._batch_size)
 
-    def _take(self, plan: Plan) -> tuple[Plan, Taken]:
+    def _take(self, planned: tuple[Tensor, Plan]) -> tuple[Tensor, Plan, Taken]:
         """A plan with the poses it needs; called in threads where frames are streamed."""
+        places, plan = planned
         high = None if plan.high is None else self._source.take(plan.high)
         taken = Taken(self._source.take(plan.low), high)
-        return plan, taken.pinned() if self._pinned else taken
+        return places, plan, taken.pinned() if self._pinned else taken
 
-    def _batches(self, plan: Plan, poses: Taken) -> Iterator[Batch]:
+    def _batches(self, places: Tensor, plan: Plan, poses: Taken) -> Iterator[Batch]:
         x = compose(poses, plan, self._transform, self._info)
-        places = plan.places.to(self._device)
+        places = places.to(self._device)
         labels, clips = self._labels[places], self._clips[places]
-        present = None if self._has_person is None else self._has_person[places]
-        for begin in range(0, len(x), self._batch_size):
-            part = slice(begin, begin + self._batch_size)
-            here = None if present is None else present[part]
-            yield Batch(x[part], labels[part], clips[part], here)
+        present = None
+        if self._has_person is not None:
+            present = self._has_person[plan.places.to(self._device)]
+        for whole, own in self._pieces(len(places), self._batch_size):
+            here = None if present is None else present[own]
+            yield Batch(x[own], labels[whole], clips[whole], here)
 
 
 def num_batches(num_clips: int, batch_size: int, drop_last: bool) -> int:

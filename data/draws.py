@@ -32,7 +32,7 @@ class Draws(NamedTuple):
     move: Tensor
     joints: Tensor
 
-    def of(self, clips: slice) -> Draws:
+    def of(self, clips: slice | Tensor) -> Draws:
         return Draws._make(values[clips] for values in self)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from models.backbone import Embedding, LayerPlan, SkeletonNetwork, SpatialTemporalLayer, plan_layers
 from models.graphs import Distance, Graph, build_adjacency
 from models.interface import InputShape, SkeletonModel
-from models.persons import BodyNorm
+from models.norms import BodyNorm
 from models.pointwise import Pointwise, SummedPointwise, init_conv
 from models.topology import TopologyUnit
 

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 
 from models.interface import InputShape, ModelOutput, SkeletonModel
+from models.norms import SeriesNorm
 from models.persons import counted, draws_at_random, merge_absent
 from models.pointwise import projection
 
@@ -68,7 +69,7 @@ class DataNorm(nn.Module):
         self.shared = shared
         slots = 1 if shared else shape.num_persons
         self.num_features = slots * shape.num_joints * shape.num_channels
-        self.norm = nn.BatchNorm1d(self.num_features)
+        self.norm = SeriesNorm(self.num_features)
 
     def forward(self, x: Tensor) -> Tensor:
         _, c, t, v, m = x.shape

@@ -9,7 +9,7 @@ Legend: B rows (persons folded in), C channels, T frames, V joints.
 import torch
 from torch import Tensor, nn
 
-from models.persons import BodyNorm
+from models.norms import BodyNorm
 from models.rows import without_autocast
 
 
@@ -44,17 +44,17 @@ class MapNorm(BodyNorm):
             assert self.running_var is not None
             return self.running_mean, self.running_var
         with without_autocast(x):
-            mean, covariance = _moments(x, self._row_shares(x))
+            shares, num_rows = self._weighed(x)
+            mean, covariance = self._moments(x, shares)
             mean = linear.weight @ mean + linear.bias
             var = ((linear.weight @ covariance) * linear.weight).sum(1).clamp(min=0)
-        self._track(mean, var, x[..., 0])
+        self._track(mean, var, num_rows * x[0, ..., 0].numel())
         return mean, var
 
-
-def _moments(x: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (C,) and covariance (C, C) of x (B, ..., C)."""
-    values = x.flatten(1, -2).to(shares.dtype)
-    mean = shares @ values.mean(1)
-    centred = values - mean
-    covariances = centred.mT @ centred / values.shape[1]
-    return mean, torch.einsum("b,bcd->cd", shares, covariances)
+    def _moments(self, x: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (C,) and covariance (C, C) of x (B, ..., C)."""
+        values = x.flatten(1, -2).to(shares.dtype)
+        mean = self._over_all(shares @ values.mean(1))
+        centred = values - mean
+        covariances = centred.mT @ centred / values.shape[1]
+        return mean, self._over_all(torch.einsum("b,bcd->cd", shares, covariances))

@@ -6,7 +6,7 @@ Legend: N batch (persons folded in), C channels, T frames, V joints.
 import torch
 from torch import Tensor, nn
 
-from models.persons import BodyNorm
+from models.norms import BodyNorm
 from models.pointwise import Pointwise
 
 

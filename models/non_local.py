@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.persons import BodyNorm
+from models.norms import BodyNorm
 
 Part = Literal["t", "s", "st"]
 AttentionScale = Literal["none", "rsqrt"]

@@ -7,101 +7,14 @@ it occurs. Values, gradients and running statistics are those of the full comput
 Legend: N clips, M persons, B rows, C channels, T frames, V joints.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import Function
 
-from models.rows import row_slices
-
-
-class BodyNorm(nn.BatchNorm2d):
-    """Batch norm over rows (B, C, T, V), each of which counts `counts` times in the statistics."""
-
-    counts: Tensor | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.counts is None or not self.training:
-            return super().forward(x)
-        norm: Callable[..., tuple[Tensor, Tensor, Tensor]] = _CountedNorm.apply
-        out, mean, var = norm(x, self.weight, self.bias, self._row_shares(x), self.eps)
-        self._track(mean, var, x[:, 0])
-        return out
-
-    def _row_shares(self, x: Tensor) -> Tensor:
-        """What each row counts in the mean over all, (B,)."""
-        wide = torch.promote_types(x.dtype, torch.float32)
-        if self.counts is None:
-            return x.new_full((len(x),), 1 / len(x), dtype=wide)
-        return self.counts.to(wide) / self.counts.sum()
-
-    def _track(self, mean: Tensor, var: Tensor, channel: Tensor) -> None:
-        """Let the running statistics follow the moments; `channel` is one channel of the map."""
-        num_rows = torch.tensor(len(channel)) if self.counts is None else self.counts.sum()
-        self._update_running(mean.detach(), var.detach(), num_rows * channel[0].numel())
-
-    @torch.no_grad()
-    def _update_running(self, mean: Tensor, var: Tensor, num_values: Tensor) -> None:
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        assert self.momentum is not None
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
-        num_values = num_values.to(var.dtype)  # whole numbers would be divided in single precision
-        unbiased = var * (num_values / (num_values - 1))
-        self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
-        self.num_batches_tracked.add_(1)
-
-
-class _CountedNorm(Function):
-    """Batch norm in which row b has the share s_b, with running sums over rows.
-
-    dx_b = scale * (dy_b - s_b / L * (sum dy + x^ * sum(dy x^))), x^ the normalised map and L the
-    number of positions of a row.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, share: Tensor, eps: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        length = x[0, 0].numel()
-        mean = share @ x.sum((2, 3), dtype=share.dtype) / length
-        var = torch.zeros_like(mean)
-        for rows in row_slices(x):
-            squares = (x[rows] - _per_channel(mean)).square_().sum((2, 3))
-            var += share[rows] @ squares / length
-        inverse = torch.rsqrt(var + eps)
-        scale = weight * inverse
-        ctx.save_for_backward(x, weight, share, mean, inverse)
-        out = torch.addcmul(_per_channel(bias - mean * scale), x, _per_channel(scale))
-        ctx.mark_non_differentiable(mean, var)
-        return out.to(x.dtype), mean, var
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, share, mean, inverse = ctx.saved_tensors
-        normed_sum = torch.zeros_like(mean)
-        grad_sum = torch.zeros_like(mean)
-        for rows in row_slices(x):
-            grad_sum += grad[rows].sum((0, 2, 3), dtype=mean.dtype)
-            centred = x[rows] - _per_channel(mean)
-            normed_sum += centred.mul_(grad[rows]).sum((0, 2, 3)) * inverse
-        scale = weight * inverse
-        share = share / x[0, 0].numel()
-        dx = torch.empty_like(x)
-        for rows in row_slices(x):
-            slope = share[rows, None] * (scale * inverse * normed_sum)
-            level = share[rows, None] * (scale * grad_sum) - slope * mean
-            offset = torch.addcmul(_per_channel(-level), x[rows], _per_channel(-slope))
-            dx[rows] = offset.addcmul_(grad[rows], _per_channel(scale))
-        return dx, normed_sum, grad_sum, None, None
-
-
-def _per_channel(values: Tensor) -> Tensor:
-    return values[..., None, None]
+from models.norms import BodyNorm
 
 
 class Merged(NamedTuple):

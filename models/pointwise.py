@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from models.persons import BodyNorm
+from models.norms import BodyNorm
 
 
 def init_conv(conv: nn.Conv2d) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.non_local import NonLocal, NonLocalOptions, Part
-from models.persons import BodyNorm
+from models.norms import BodyNorm
 
 FirstStage = Literal["sum", "concat", "chain"]
 InnerActivation = Literal["none", "relu", "bn_relu"]

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.persons import BodyNorm, counted
+from models.norms import BodyNorm
+from models.persons import counted
 
 Stream = Literal["pos", "vel"]
 Velocity = Literal["resize", "pad_zero", "pad_copy"]

@@ -6,7 +6,7 @@ Legend: N batch (persons folded in), C channels, T frames, V joints, T' = ceil(T
 import torch
 from torch import Tensor, nn
 
-from models.persons import BodyNorm
+from models.norms import BodyNorm
 from models.pointwise import Pointwise, init_conv
 
 NUM_PLAIN_BRANCHES = 2  # max pooling and the strided shortcut, beside one branch a dilation

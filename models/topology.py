@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.aggregation import Factors, aggregate, aggregate_maps
-from models.persons import BodyNorm
+from models.norms import BodyNorm
 from models.pointwise import Pointwise, SubsetPointwise, projection
 
 Activation = Literal["tanh", "sigmoid", "hardswish"]

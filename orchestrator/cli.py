@@ -179,13 +179,12 @@ def promote(
     promotion = promote_best(stored, services)
     choice, record, console = promotion.choice, promotion.record, _console()
     console.print(f"chosen      {choice.told(stored.spec.objective)}", highlight=False)
-    if promotion.model is None or record.result is None:
+    if promotion.model is None:
         reason = record.error or f"carry on with: {_command()} promote {study}"
         console.print(f"final       {record.state}: {reason}", highlight=False)
         is_open = record.state is State.INTERRUPTED
         raise typer.Exit(EXIT_INTERRUPTED if is_open else EXIT_FAILED)
-    best = record.result["best"]
-    top1, mean_class = best["test/top1"], best["test/mean_class"]
+    top1, mean_class = promotion.figures["test/top1"], promotion.figures["test/mean_class"]
     is_fair = stored.baseline.select_on == "val"
     remark = "evaluated once" if is_fair else "the study selected on test: not a held-out figure"
     console.print(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from orchestrator.choice import Choice, choose
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import TrialFiles
+from orchestrator.engine.final import evaluate_final
+from orchestrator.engine.state import EpochMetrics
 from orchestrator.planning.trials import Planner
 from orchestrator.records import Role, State, TrialRecord
 from orchestrator.search.population import population_of
@@ -24,6 +26,8 @@ class Promotion:
     choice: Choice
     record: TrialRecord
     model: RegisteredModel | None
+    figures: EpochMetrics
+    """Of the test split: `test/top1` and so on."""
 
 
 class NothingToPromoteError(SkelTuneError):
@@ -55,12 +59,16 @@ def promote(study: Study, services: Services) -> Promotion:
         record = session.log.records[plan.id]
         session.reopen_failed([record])
         session.run(CellSource([record.plan], session.log), record.plan.role)
-        is_trained = record.state is State.COMPLETE
-        model = _register(session, choice, record) if is_trained else None
-        return Promotion(choice, record, model)
+        if record.state is not State.COMPLETE:
+            return Promotion(choice, record, None, {})
+        figures = evaluate_final(session.folder.bring(plan.id), services.home.data)
+        model = _register(session, choice, record, figures)
+        return Promotion(choice, record, model, figures)
 
 
-def _register(session: Session, choice: Choice, record: TrialRecord) -> RegisteredModel:
+def _register(
+    session: Session, choice: Choice, record: TrialRecord, figures: EpochMetrics
+) -> RegisteredModel:
     config, study = record.plan.config, session.study.spec
     files = TrialFiles(session.folder.bring(record.plan.id))
     if record.plan.id in session.tracker.catch_up():
@@ -69,7 +77,6 @@ def _register(session: Session, choice: Choice, record: TrialRecord) -> Register
             "so the model is not registered: the same command does it"
         )
     run_id = session.tracker.run_ids[record.plan.id]
-    assert record.result is not None
     data = config["data"]
     stream = "" if data["stream"] == "joint" else f"-{data['stream']}"
     name = f"{config['model']['name']}-{data['name']}-{data['protocol']}{stream}"
@@ -80,7 +87,7 @@ def _register(session: Session, choice: Choice, record: TrialRecord) -> Register
         "data_digest": record.plan.data_digest,
         "selected_on": session.study.baseline.select_on,
         f"selected_by/{study.objective.metric}": f"{choice.value:.4f}",
-        "test/top1": f"{record.result['best']['test/top1']:.4f}",
+        "test/top1": f"{figures['test/top1']:.4f}",
     }
     kept = [files.best, files.config, files.result]
     return register(session.services.tracking_uri, name, run_id, kept, lineage)

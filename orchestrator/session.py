@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -70,8 +70,13 @@ class Session:
         role: Role,
         scheduler: Scheduler = NO_SCHEDULER,
         proposals: Proposals | None = None,
+        *,
+        by_workers: bool = False,
     ) -> None:
-        """Train on the cluster until the source is dry or the user stops it."""
+        """Train on the cluster until the source is dry or the user stops it.
+
+        `by_workers`: one after the other, each by as many workers as its configuration says.
+        """
         objective, view = self.study.spec.objective, self.services.view
         recorder = Recorder(
             self.folder, objective, self.log, self.tracker, view, role, source.total, proposals
@@ -81,14 +86,13 @@ class Session:
         try:
             if source.num_left > 0:
                 from orchestrator.cluster.probing import packed
-                from orchestrator.cluster.tuning import run_trials
 
-                resources = self.study.spec.resources
+                resources, train = self.study.spec.resources, _trainer(by_workers)
                 with cluster(self.services.cluster, resources.least), view:
                     job = self.job(scheduler)
                     if resources.measured:
-                        job = packed(job, self._unseen(role), view.line)
-                    run_trials(source, recorder, job, known, stop)
+                        job = packed(job, [] if by_workers else self._unseen(role), view.line)
+                    train(source, recorder, job, known, stop)
         except KeyboardInterrupt:
             stop.ask()
             view.line("stopping at once")
@@ -151,6 +155,17 @@ class Session:
         page = f"#/experiments/{experiment}/runs/{run}/artifacts/{self.folder.page.name}"
         views = links_to(_views(self.study), experiment)
         return description(report, [f"[Report]({page})", *views])
+
+
+def _trainer(by_workers: bool) -> Callable[..., None]:
+    """Ray takes seconds to import, and one of its parts is enough."""
+    if by_workers:
+        from orchestrator.cluster.final import run_finals
+
+        return run_finals
+    from orchestrator.cluster.tuning import run_trials
+
+    return run_trials
 
 
 @contextmanager

@@ -34,7 +34,8 @@ def main() -> int:
         print(f"{arguments.trial}: {error}", file=sys.stderr)
         return 1
     best = result["best"]
-    print(f"best {config.metric} {best[config.metric]:.2f} in epoch {int(best['epoch'])}")
+    monitored = "train/loss" if config.select_on == "none" else config.metric
+    print(f"best {monitored} {best[monitored]:.2f} in epoch {int(best['epoch'])}")
     return 0
 
 

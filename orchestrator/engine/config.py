@@ -10,6 +10,7 @@ import functools
 import hashlib
 import inspect
 import json
+import math
 import operator
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -186,6 +187,42 @@ class WeightsFile(Document):
             raise ValueError(f"{self.file} must have sha256 {self.sha256}, got {found}")
 
 
+class Workers(Document):
+    """Several processes that train one model together, each on its share of every batch."""
+
+    num: int = Field(ge=1)
+    batch: Literal["per_worker", "global"] = Field(
+        "global", description="what batch_size is: the clips of each worker, or of all together"
+    )
+    batch_norm: Literal["sync", "per_device"] = Field(
+        "sync",
+        description="sync: moments of the whole batch, as one process has them. per_device: of a "
+        "worker's share; the running statistics of an epoch are the mean over the workers",
+    )
+    lr_scaling: Literal["none", "linear", "sqrt"] = Field(
+        "none",
+        description="the rate grows with the batch that num workers make of batch_size: in "
+        "proportion, or with its root",
+    )
+
+    @model_validator(mode="after")
+    def _scales_something(self) -> Workers:
+        if self.lr_scaling != "none" and self.batch == "global":
+            raise ValueError("lr_scaling follows a batch that grows: it needs batch: per_worker")
+        return self
+
+    @property
+    def growth(self) -> int:
+        """How many times larger a batch is than batch_size."""
+        return self.num if self.batch == "per_worker" else 1
+
+    @property
+    def lr_factor(self) -> float:
+        """What the learning rate is multiplied with."""
+        exponents = {"none": 0.0, "linear": 1.0, "sqrt": 0.5}
+        return math.pow(self.growth, exponents[self.lr_scaling])
+
+
 def _as_mapping(given: Any) -> Any:
     return {"file": given} if isinstance(given, str | Path) else given
 
@@ -231,7 +268,8 @@ class TrialConfig(Document):
         "val",
         description="val: fit on train, evaluate val every epoch. "
         "test: fit on train + val, evaluate test every epoch (replays papers; the numbers are "
-        "called test/...). none: fit on train + val, evaluate test once after the last epoch.",
+        "called test/...). none: fit on train + val and evaluate nothing; the last epoch counts, "
+        "and test stays locked until it is asked for.",
     )
     monitor: Literal["top1", "mean_class", "loss"] = Field(
         "top1", description="the figure of the evaluated split that picks the best epoch"
@@ -243,6 +281,9 @@ class TrialConfig(Document):
         description="after training, evaluate the best weights once more on clips that have lost "
         "this share of what data.noise_granularity says: val/robust_top1 and so on",
     )
+    workers: Workers | None = Field(
+        None, description="train with several processes, of a final training"
+    )
 
     @field_validator("data")
     @classmethod
@@ -250,12 +291,33 @@ class TrialConfig(Document):
         transform_of(spec)
         return spec
 
+    @model_validator(mode="after")
+    def _every_worker_has_clips(self) -> TrialConfig:
+        if self.workers is not None and self.whole_batch < self.workers.num:
+            raise ValueError(
+                f"workers.num must not exceed batch_size, got {self.workers.num} workers "
+                f"and a batch of {self.batch_size}"
+            )
+        return self
+
+    @property
+    def whole_batch(self) -> int:
+        """Clips of a step, those of all workers."""
+        return self.batch_size * (self.workers.growth if self.workers else 1)
+
+    @property
+    def lr(self) -> float:
+        """What the schedule is multiplied with."""
+        rate: float = self.optimizer.args["lr"]
+        return rate * self.workers.lr_factor if self.workers else rate
+
     @property
     def fit_splits(self) -> tuple[str, ...]:
         return ("train",) if self.select_on == "val" else ("train", "val")
 
     @property
     def eval_split(self) -> str:
+        """What is evaluated every epoch; with `select_on: none` what is once, after training."""
         return "val" if self.select_on == "val" else "test"
 
     @property

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from data.batches import ClipBatches
 from models.interface import ModelOutput
+from orchestrator.engine.distributed import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, batches: ClipBatches, precision: torch.autocast) -> Evaluation:
+def evaluate(
+    model: nn.Module, batches: ClipBatches, precision: torch.autocast, team: Team = ALONE
+) -> Evaluation:
     """Top-1, top-5, mean class accuracy (in percent) and cross-entropy of the model's scores.
 
     Of a model with several heads also each head's top-1, as `top1_HEAD`.
@@ -40,6 +43,7 @@ def evaluate(model: nn.Module, batches: ClipBatches, precision: torch.autocast) 
     for batch in batches.epoch(0):
         with precision:
             output: ModelOutput = model(batch.x, batch.present)
+        output = team.whole(output, len(batch.labels))
         outputs.append({_SCORES: output.scores.float(), **_several(output.heads)})
         labels.append(batch.labels)
         clips.append(batch.clips)

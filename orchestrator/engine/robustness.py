@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from data.store import ArrayStore
+from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.evaluate import evaluate
 from orchestrator.engine.files import TrialFiles, load_state
 from orchestrator.engine.state import EpochMetrics, TrialState, eval_batches
@@ -16,9 +17,15 @@ def robust_figures(state: TrialState, store: ArrayStore, files: TrialFiles) -> E
     config = state.config
     if config.robust_noise is None:
         return {}
-    data = config.data.model_copy(update={"noise": config.robust_noise, "noise_split": "both"})
-    noisy = config.model_copy(update={"data": data})
-    batches = eval_batches(noisy, store, state.device, config.eval_split)
-    state.model.load_state_dict(load_state(files.best, state.device)["model"])
-    evaluation = evaluate(state.model, batches, state.autocast)
+    team = state.team
+    batches = eval_batches(with_noise(config), store, state.device, config.eval_split, team)
+    best = load_state(files.best, state.device) if team.is_first else {}
+    state.model.load_state_dict(team.from_first(best, state.device)["model"])
+    evaluation = evaluate(state.model, batches, state.autocast, team)
     return {f"{config.eval_split}/robust_{k}": value for k, value in evaluation.metrics.items()}
+
+
+def with_noise(config: TrialConfig) -> TrialConfig:
+    """The same trial on clips that have lost `robust_noise` of their joints."""
+    data = config.data.model_copy(update={"noise": config.robust_noise, "noise_split": "both"})
+    return config.model_copy(update={"data": data})

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn, optim
+from torch import nn, optim
 
 from data.batches import ClipBatches
 from data.dataset import IntArray
 from data.store import ArrayStore
 from losses.margin import MarginLoss
-from models.interface import ModelOutput, SkeletonModel
+from models.interface import SkeletonModel
 from orchestrator.engine.config import TrialConfig, transform_of
+from orchestrator.engine.distributed import ALONE, StepModel, Team
 from orchestrator.engine.network import (
     build_classification,
     build_embedding_loss,
@@ -35,7 +35,7 @@ class TrialState:
     config: TrialConfig
     device: torch.device
     model: SkeletonModel
-    step_model: Callable[[Tensor, Tensor | None], ModelOutput]
+    step_model: StepModel
     classification: nn.Module
     embedding: nn.Module | None
     optimizers: list[optim.Optimizer]
@@ -43,6 +43,7 @@ class TrialState:
     base_lr: float
     autocast: torch.autocast
     summary: dict[str, int]
+    team: Team
     history: list[EpochMetrics] = field(default_factory=list)
     best_epoch: int | None = None
     per_class: list[float | None] = field(default_factory=list)
@@ -87,23 +88,30 @@ def split_batches(
     config: TrialConfig, store: ArrayStore, device: torch.device
 ) -> tuple[ClipBatches, ClipBatches]:
     """Batches to fit on and batches to evaluate on."""
+    held_out = eval_batches(config, store, device, config.eval_split)
+    return fit_batches(config, store, device), held_out
+
+
+def fit_batches(
+    config: TrialConfig, store: ArrayStore, device: torch.device, team: Team = ALONE
+) -> ClipBatches:
     spec, transform = config.data, transform_of(config.data)
-    fit = ClipBatches(
+    return ClipBatches(
         store,
         clips_of(config, store, *config.fit_splits),
         transform,
-        batch_size=config.batch_size,
+        batch_size=config.whole_batch,
         device=device,
         seed=config.seed,
         train=True,
         repeat=spec.repeat,
         drop_last=config.drop_last,
+        share=team.share,
     )
-    return fit, eval_batches(config, store, device, config.eval_split)
 
 
 def eval_batches(
-    config: TrialConfig, store: ArrayStore, device: torch.device, split: str
+    config: TrialConfig, store: ArrayStore, device: torch.device, split: str, team: Team = ALONE
 ) -> ClipBatches:
     return ClipBatches(
         store,
@@ -114,6 +122,7 @@ def eval_batches(
         seed=config.seed,
         train=False,
         test=split == "test",
+        share=team.share,
     )
 
 
@@ -126,7 +135,9 @@ def clips_of(config: TrialConfig, store: ArrayStore, *splits: str) -> IntArray:
     return np.take(clips, places)
 
 
-def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) -> TrialState:
+def build_state(
+    config: TrialConfig, store: ArrayStore, device: torch.device, team: Team = ALONE
+) -> TrialState:
     """Model, losses and optimizers as a fresh trial has them."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -137,7 +148,7 @@ def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) ->
     classification = build_classification(config).to(device)
     groups = parameter_groups(model, classification)
     optimizers = [OPTIMIZERS[config.optimizer.name](groups, **config.optimizer.args)]
-    base_lr = config.optimizer.args["lr"]
+    base_lr = config.lr
     embedding = build_embedding_loss(config, len(store.info.classes), model.embedding_dim)
     if embedding is not None:
         embedding.to(device)
@@ -147,7 +158,7 @@ def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) ->
         config=config,
         device=device,
         model=model,
-        step_model=torch.compile(model) if config.compile else model,
+        step_model=team.spread(model, config),
         classification=classification,
         embedding=embedding,
         optimizers=optimizers,
@@ -155,6 +166,7 @@ def build_state(config: TrialConfig, store: ArrayStore, device: torch.device) ->
         base_lr=base_lr,
         autocast=torch.autocast(device.type, torch.bfloat16, config.precision == "bf16"),
         summary=asdict(summary),
+        team=team,
     )
 
 

@@ -18,27 +18,23 @@ from data.batches import Batch, ClipBatches
 from data.preparation import ensure_store
 from data.store import ArrayStore
 from losses.margin import MarginLoss
+from losses.precision import at_least_float32
 from models.interface import ModelOutput
 from orchestrator.engine.config import TrialConfig
+from orchestrator.engine.distributed import Team
 from orchestrator.engine.documents import Raw, dump_yaml, read_mapping
 from orchestrator.engine.errors import DivergedError, SkelTuneError
-from orchestrator.engine.evaluate import Evaluation, evaluate
-from orchestrator.engine.files import (
-    TrialFiles,
-    load_state,
-    save_predictions,
-    save_state,
-    write_json,
-    write_text,
-)
+from orchestrator.engine.evaluate import evaluate
+from orchestrator.engine.files import TrialFiles, load_state, save_state, write_text
 from orchestrator.engine.network import load_init_weights
-from orchestrator.engine.robustness import robust_figures
+from orchestrator.engine.outcome import finish, keep_if_best, require_finite_figures
 from orchestrator.engine.state import (
     EpochMetrics,
     TrialState,
     build_state,
+    eval_batches,
+    fit_batches,
     pick_device,
-    split_batches,
 )
 
 Reporter = Callable[[EpochMetrics], None]
@@ -70,33 +66,46 @@ def train_epochs(
     After each yield the epoch is safe on disk: a caller may stop at any of them and call again
     later. Raises `DivergedError`, and `ValueError` where components do not fit together.
     """
-    files = TrialFiles(out)
-    claim(files, config)
+    files, team = TrialFiles(out), Team.present()
+    team.require(config)
+    if team.is_first:
+        claim(files, config)
     where = pick_device(device)
     store = ensure_store(config.data.name, data_root)
-    fit, held_out = split_batches(config, store, where)
-    state = build_state(config, store, where)
+    fit = fit_batches(config, store, where, team)
+    held_out = held_out_batches(config, store, where, team)
+    state = build_state(config, store, where, team)
     start(state, files)
-    if len(state.history) == config.epochs and not files.result.exists():
-        write_json(files.result, result_of(state, store, files))
+    if len(state.history) == config.epochs:
+        finish(state, store, files)
     yield from list(state.history)
 
     for epoch in range(len(state.history), config.epochs):
-        torch.manual_seed(config.seed * _EPOCH_STRIDE + epoch)
+        torch.manual_seed(team.seed(config.seed * _EPOCH_STRIDE + epoch))
         started = time.perf_counter()
-        is_last = epoch == config.epochs - 1
         metrics = train_one_epoch(state, fit, epoch)
-        if config.select_on != "none" or is_last:
-            evaluation = evaluate(state.model, held_out, state.autocast)
+        evaluation = None
+        if held_out is not None:
+            evaluation = evaluate(state.model, held_out, state.autocast, team)
             metrics |= {f"{config.eval_split}/{k}": v for k, v in evaluation.metrics.items()}
             require_finite_figures(metrics)
-            keep_if_best(state, files, store, evaluation, metrics)
+        keep_if_best(state, files, store, evaluation, metrics)
         metrics["epoch_seconds"] = time.perf_counter() - started
         state.history.append(metrics)
-        save_state(files.last, state.state_dict())
-        if is_last:
-            write_json(files.result, result_of(state, store, files))
+        if team.is_first:
+            save_state(files.last, state.state_dict())
+        if epoch == config.epochs - 1:
+            finish(state, store, files)
         yield metrics
+
+
+def held_out_batches(
+    config: TrialConfig, store: ArrayStore, device: torch.device, team: Team
+) -> ClipBatches | None:
+    """What every epoch is evaluated on; None where the test split is locked."""
+    if config.select_on == "none":
+        return None
+    return eval_batches(config, store, device, config.eval_split, team)
 
 
 def claim(files: TrialFiles, config: TrialConfig) -> None:
@@ -117,10 +126,14 @@ def _identity(document: Raw) -> Raw:
 
 def start(state: TrialState, files: TrialFiles) -> None:
     """From the last checkpoint, else from the weights that the configuration names."""
-    try:
-        state.load_state_dict(load_state(files.last, state.device))
-    except FileNotFoundError:
-        load_init_weights(state.model, state.config)
+    team = state.team
+    if team.is_first:
+        try:
+            state.load_state_dict(load_state(files.last, state.device))
+        except FileNotFoundError:
+            load_init_weights(state.model, state.config)
+    if not team.is_alone:
+        state.load_state_dict(team.from_first(state.state_dict(), state.device))
 
 
 def train_one_epoch(state: TrialState, batches: ClipBatches, epoch: int) -> EpochMetrics:
@@ -139,6 +152,7 @@ def train_one_epoch(state: TrialState, batches: ClipBatches, epoch: int) -> Epoc
         if step % _STEPS_BETWEEN_CHECKS == 0:
             require_finite(state, totals[0], epoch, step)
     require_finite(state, totals[0], epoch, len(batches) - 1)
+    state.team.average_norms(state.model)
     seconds = time.perf_counter() - started
     mean_loss, accuracy = (totals / num_clips).tolist()
     return {
@@ -147,20 +161,27 @@ def train_one_epoch(state: TrialState, batches: ClipBatches, epoch: int) -> Epoc
         "train/top1": 100.0 * accuracy,
         "lr": lr,
         "clips_per_second": num_clips / seconds,
-        "peak_memory_mb": peak_memory_mb(state.device),
+        "peak_memory_mb": state.team.largest(peak_memory_mb(state.device)),
     }
 
 
 def train_step(state: TrialState, batch: Batch, lr: float) -> tuple[Tensor, Tensor]:
-    """One update of the network and of the centres; the total loss and the scores."""
+    """One update of the network and of the centres; the total loss and the scores.
+
+    Both are of the whole batch, also where this worker has a share of it.
+    """
+    state.team.enter(len(batch.labels))
     for group in state.optimizers[0].param_groups:
         group["lr"] = lr
     with state.autocast:
         output = state.step_model(batch.x, batch.present)
+    output = state.team.whole(output, len(batch.labels))
     loss = total_loss(state, output, batch.labels)
     for optimizer in state.optimizers:
         optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    if state.embedding is not None:
+        state.team.agree(state.embedding.parameters())
     if state.config.clip_grad_norm is not None:
         nn.utils.clip_grad_norm_(state.model.parameters(), state.config.clip_grad_norm)
     for optimizer in state.optimizers:
@@ -170,14 +191,14 @@ def train_step(state: TrialState, batch: Batch, lr: float) -> tuple[Tensor, Tens
 
 def total_loss(state: TrialState, output: ModelOutput, labels: Tensor) -> Tensor:
     """The weighted sum over the heads, and the loss on the embedding."""
-    embedding = output.embedding.float()
+    embedding = at_least_float32(output.embedding)
     takes_embedding = isinstance(state.classification, MarginLoss) and (
         state.classification.takes_embedding
     )
     extra = (embedding,) if takes_embedding else ()
     weights = state.model.head_weights
     losses = [
-        weights[head] * state.classification(logits.float(), labels, *extra)
+        weights[head] * state.classification(at_least_float32(logits), labels, *extra)
         for head, logits in output.heads.items()
     ]
     if state.embedding is not None:
@@ -202,58 +223,6 @@ def require_finite(state: TrialState, loss_sum: Tensor, epoch: int, step: int) -
     raise DivergedError(
         f"train/loss is not finite in epoch {epoch}, step {step}; first such tensor: {first}"
     )
-
-
-def require_finite_figures(metrics: EpochMetrics) -> None:
-    for name, value in metrics.items():
-        if not math.isfinite(value):
-            raise DivergedError(f"{name} is {value} in epoch {int(metrics['epoch'])}")
-
-
-def keep_if_best(
-    state: TrialState,
-    files: TrialFiles,
-    store: ArrayStore,
-    evaluation: Evaluation,
-    metrics: EpochMetrics,
-) -> None:
-    """Weights and predictions of the best epoch so far; the first of equals stays."""
-    config = state.config
-    sign = 1 if config.mode == "max" else -1
-    value = metrics[config.metric]
-    if state.best_epoch is not None:
-        best = state.history[state.best_epoch][config.metric]
-        if sign * value <= sign * best:
-            return
-    state.best_epoch = int(metrics["epoch"])
-    state.per_class = evaluation.per_class
-    save_evaluation(files.predictions, evaluation, store, config.data.protocol, config.eval_split)
-    save_state(files.best, {"model": state.model.state_dict(), "epoch": state.best_epoch})
-
-
-def save_evaluation(
-    path: Path, evaluation: Evaluation, store: ArrayStore, protocol: str, split: str
-) -> None:
-    """The scores with the names of their clips, and of which data and split these are."""
-    names = [store.names[clip] for clip in evaluation.clips]
-    about = {"data_digest": store.digest, "protocol": protocol, "split": split}
-    save_predictions(path, names, evaluation.labels, evaluation.scores, evaluation.heads, about)
-
-
-def result_of(state: TrialState, store: ArrayStore, files: TrialFiles) -> dict[str, Any]:
-    """What is remembered of a trial that ran all its epochs."""
-    assert state.best_epoch is not None
-    best = state.history[state.best_epoch] | robust_figures(state, store, files)
-    require_finite_figures(best)
-    return {
-        "trial": state.config.digest(store.digest),
-        "data_digest": store.digest,
-        "metric": state.config.metric,
-        "best": best,
-        "last": state.history[-1],
-        "per_class": dict(zip(store.info.classes, state.per_class, strict=True)),
-        **state.summary,
-    }
 
 
 def load_result(files: TrialFiles) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from data.store import open_store
 from orchestrator.engine.config import TrialConfig, load_trial
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import TrialFiles
-from orchestrator.engine.trial import save_evaluation
+from orchestrator.engine.outcome import save_evaluation
 from orchestrator.fusing.fusion import Fusion, Predictions
 from orchestrator.fusing.predictions import read_predictions
 from orchestrator.home import Home

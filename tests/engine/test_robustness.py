@@ -36,7 +36,7 @@ def test_the_figures_are_those_of_a_training_that_was_evaluated_with_noise(
     tmp_path: Path, data_root: Path
 ):
     """Noise in the test alone leaves the training as it is."""
-    last = {"select_on": "none", "epochs": 2}
+    last = {"select_on": "test", "epochs": 1}
     noisy = {"data.noise": 0.5, "data.noise_split": "test"}
 
     robust_best = best_of(last | {"robust_noise": 0.5}, tmp_path / "robust", data_root)

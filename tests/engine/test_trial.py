@@ -287,14 +287,17 @@ def test_select_on_test_names_its_figures_test(data_root: Path, store, tmp_path:
     assert clips.tolist() == store.names[store.split("xsub", "test")].tolist()
 
 
-def test_select_on_none_evaluates_test_once_after_the_last_epoch(data_root: Path, tmp_path: Path):
+def test_select_on_none_evaluates_nothing_and_keeps_the_last_weights(
+    data_root: Path, tmp_path: Path
+):
     history = train(make_config({"select_on": "none", "epochs": 3}), tmp_path, data_root)
 
-    assert ["test/top1" in metrics for metrics in history] == [False, False, True]
-    assert not any(key.startswith("val/") for metrics in history for key in metrics)
-    assert load_result(TrialFiles(tmp_path))["best"] == history[-1]
-    state = load_state(TrialFiles(tmp_path).last)
-    assert same(load_state(TrialFiles(tmp_path).best)["model"], state["model"])
+    files = TrialFiles(tmp_path)
+    assert not any(key.startswith(("val/", "test/")) for metrics in history for key in metrics)
+    assert not files.predictions.exists()
+    assert load_result(files)["best"] == history[-1]
+    assert load_result(files)["per_class"] == {}
+    assert same(load_state(files.best)["model"], load_state(files.last)["model"])
 
 
 def test_val_clips_are_fitted_on_only_when_epochs_are_not_selected_by_them(store: ArrayStore):

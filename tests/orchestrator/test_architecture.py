@@ -140,8 +140,8 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
         (
             "ray",
             {
-                *(f"cluster/{n}" for n in ("deaths", "nodes", "probing", "schedulers")),
-                *(f"cluster/{n}" for n in ("survey", "tuning", "worker")),
+                *(f"cluster/{n}" for n in ("deaths", "final", "nodes", "probing")),
+                *(f"cluster/{n}" for n in ("schedulers", "survey", "tuning", "worker")),
                 "launching/submission",
             },
         ),
