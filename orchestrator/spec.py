@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from orchestrator.ablation.spec import Ablation, Changes
 from orchestrator.engine.config import Document, TrialConfig, resolve_trial
@@ -33,11 +33,6 @@ class Resources(Document):
         "is no GPU, they run without",
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _auto_is_a_word(cls, said: Any) -> Any:
-        return {"gpu": 1, "measured": True} if said == "auto" else said
-
     @property
     def least(self) -> Resources:
         """What some node must have."""
@@ -48,6 +43,10 @@ class Resources(Document):
         """In Ray's words."""
         kind = {f"accelerator_type:{self.gpu_kind}": 0.001} if self.gpu_kind else {}
         return {"CPU": self.cpu, "GPU": self.gpu} | kind
+
+
+def _as_resources(said: Any) -> Any:
+    return {"gpu": 1, "measured": True} if said == "auto" else said
 
 
 class Limits(Document):
@@ -71,7 +70,8 @@ class StudySpec(Document):
     overrides: Changes = Field({}, description="changes to the trial that hold for the whole study")
     objective: Objective
     resources: Annotated[
-        Resources, WithJsonSchema({"anyOf": [{"const": "auto"}, {"$ref": "#/$defs/Resources"}]})
+        Resources,
+        BeforeValidator(_as_resources, json_schema_input_type=Literal["auto"] | Resources),
     ] = Field(default={}, validate_default=True)
     max_concurrent: int | None = Field(None, ge=1)
     retries: int = Field(

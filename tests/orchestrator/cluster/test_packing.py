@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.cluster.packing import HEAD_ROOM, MOST_TRIALS_A_GPU, GpuKind, Packing, share_of
 from orchestrator.engine.config import TrialConfig
 from orchestrator.records import Role, TrialPlan
-from orchestrator.spec import Resources
+from orchestrator.spec import Resources, StudySpec
 
 GIB = 2**30
 SMALL, LARGE = GpuKind("T4", 16 * GIB), GpuKind("A100", 80 * GIB)
@@ -102,7 +102,9 @@ def test_a_kind_of_gpu_that_the_study_names_is_kept():
 
 
 def test_resources_auto_are_a_measured_share_and_need_no_gpu():
-    auto = Resources.model_validate("auto")
+    document = {"study": "s", "trial": "t", "objective": {"metric": "val/top1"}}
+    changes = {"resources": "auto", "ablation": {"variants": {"slow": {"optimizer.lr": 0.01}}}}
+    auto = StudySpec.model_validate(document | changes).resources
 
     assert auto.measured
     assert auto.gpu == 1
