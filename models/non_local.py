@@ -89,7 +89,7 @@ class NonLocal(nn.Module):
 
     def _map(self, sequences: Tensor, size: torch.Size) -> Tensor:
         if self.part == "st":
-            sequences = sequences.view(len(sequences), *size, -1)
+            sequences = sequences.view(sequences.shape[0], *size, -1)
         return sequences.permute(_TO_MAP[self.part])
 
 

@@ -109,7 +109,7 @@ class _MixThenAggregate(Function):
         stride: int,
         keep: bool,
     ) -> Tensor:
-        out = x.new_empty(len(x), -(-x.shape[1] // stride), len(matrix), len(bias))
+        out = x.new_empty(x.shape[0], -(-x.shape[1] // stride), len(matrix), len(bias))
         kept = []
         for rows in row_slices(x):
             mixed = _mix(x[rows], weight, window)
@@ -195,7 +195,7 @@ def _mixed_gradient(grad: Tensor, taps: list[Tensor], stride: int, mixed: Tensor
 def _on_nodes(matrix: Tensor, x: Tensor) -> Tensor:
     """`matrix` (U', U) times every frame of x (B, T, U, C); a plain product would copy x."""
     frames = x.flatten(0, 1)
-    products = torch.bmm(matrix.expand(len(frames), -1, -1), frames)
+    products = torch.bmm(matrix.expand(frames.shape[0], -1, -1), frames)
     return products.view(*x.shape[:2], *products.shape[1:])
 
 

@@ -8,71 +8,86 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from orchestrator.engine.errors import SkelTuneError
 from orchestrator.engine.files import write_bytes
 from orchestrator.records import State, StudyLog
-from orchestrator.storage.journal import LocalJournal
+from orchestrator.storage.journal import Journal, LocalJournal, ObjectJournal
+from orchestrator.storage.place import Place
 
 _SHOWN = 20
+_REMEDY = (
+    "--drop-damaged leaves them out and keeps the log as it is beside; trials tell what is missing "
+    "again from their checkpoints"
+)
 
 
 @dataclass(frozen=True)
 class DamagedLine:
-    """A line, counted from 1, and what is wrong with it."""
+    """Where a line stands, counted from 1, and what is wrong with it."""
 
-    number: int
+    where: str
     reason: str
 
 
 class DamagedLogError(SkelTuneError):
     """The log has lines that no study can go on from."""
 
-    def __init__(self, path: Path, lines: list[DamagedLine]) -> None:
-        shown = [f"  line {line.number}: {line.reason}" for line in lines[:_SHOWN]]
+    def __init__(self, journal: Journal, lines: list[DamagedLine]) -> None:
+        shown = [f"  {line.where}: {line.reason}" for line in lines[:_SHOWN]]
         if len(lines) > _SHOWN:
             shown.append(f"  and {len(lines) - _SHOWN} more")
-        super().__init__(
-            "\n".join(
-                [
-                    f"{path} has {len(lines)} damaged lines:",
-                    *shown,
-                    "--drop-damaged leaves them out and keeps the file as it is beside; trials "
-                    "tell what is missing again from their checkpoints",
-                ]
-            )
-        )
+        head = f"{journal} has {len(lines)} damaged lines:"
+        super().__init__("\n".join([head, *shown, _REMEDY]))
 
 
-def damaged_lines(path: Path) -> list[DamagedLine]:
-    """In the order of the file; a torn end is no damage."""
-    return [line for line in _judged(path) if isinstance(line, DamagedLine)]
+def damaged_lines(journal: Journal) -> list[DamagedLine]:
+    """In their order; a torn end is no damage."""
+    log = StudyLog(LocalJournal(Path(os.devnull)))
+    judged = ((where, _reason(line, log)) for where, line in journal.lines())
+    return [DamagedLine(where, reason) for where, reason in judged if reason is not None]
 
 
-def drop_damaged(path: Path) -> Path:
-    """Write the log without its damaged lines; where the log as it was is kept."""
-    kept = path.with_name(f"{path.name}.bad")
-    number = 1
-    while kept.exists():
-        number += 1
-        kept = path.with_name(f"{path.name}.bad{number}")
-    os.link(path, kept)
-    write_bytes(path, b"".join(line for line in _judged(path) if isinstance(line, bytes)))
-    return kept
+def drop_damaged(journal: Journal, damaged: list[DamagedLine]) -> list[str]:
+    """Write the log without these lines; the files in which it is kept as it was."""
+    left_out = {line.where for line in damaged}
+    files: dict[str, list[bytes]] = defaultdict(list)
+    for where, line in journal.lines():
+        kept = files[_file_of(where)]
+        if where not in left_out:
+            kept.append(line + b"\n")
+    spoilt = {_file_of(where) for where in left_out}
+    return [_replace(file, b"".join(files[file]), journal) for file in sorted(spoilt)]
 
 
-def _judged(path: Path) -> Iterator[bytes | DamagedLine]:
-    """Every whole line as it is, or what is wrong with it."""
-    log = StudyLog(LocalJournal(path.with_name("nothing.jsonl")))
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    for number, line in enumerate(lines, start=1):
-        if line.endswith(b"\n"):
-            reason = _reason(line, log)
-            yield line if reason is None else DamagedLine(number, reason)
+def _file_of(where: str) -> str:
+    return where.rpartition(", line ")[0]
+
+
+def _replace(file: str, content: bytes, journal: Journal) -> str:
+    """Write the file anew; where it is kept as it was."""
+    if isinstance(journal, ObjectJournal):
+        segment = journal.place / file.rpartition("/")[2]
+        before = segment.read() or b""
+        kept = next(Place(name) for name in _free_names(file) if Place(name).create(before))
+        segment.write(content)
+        return str(kept)
+    free = next(name for name in _free_names(file) if not Path(name).exists())
+    os.link(file, free)
+    write_bytes(Path(file), content)
+    return free
+
+
+def _free_names(file: str) -> Iterator[str]:
+    """`events.jsonl.bad`, then `events.jsonl.bad2` and on."""
+    yield f"{file}.bad"
+    yield from (f"{file}.bad{number}" for number in count(2))
 
 
 def _reason(line: bytes, log: StudyLog) -> str | None:

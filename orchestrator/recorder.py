@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,6 @@ from orchestrator.view import View
 if TYPE_CHECKING:
     from orchestrator.search.sampling import Proposals
 
-_SECONDS_BETWEEN_SYNCS = 1.0
-_SECONDS_BETWEEN_TRIES = 30.0
-
 
 @dataclass
 class Recorder:
@@ -36,13 +33,12 @@ class Recorder:
     role: Role
     total: int
     proposals: Proposals | None = None
-    _behind: set[str] = field(default_factory=set)
-    _synced: float = 0.0
 
     def started(self, plan: TrialPlan) -> None:
         self.log.start(plan.id)
-        self._behind.add(plan.id)
-        self.view.started(self.log.records[plan.id])
+        record = self.log.records[plan.id]
+        self.sync(record)
+        self.view.started(record)
 
     def epoch(self, plan: TrialPlan, metrics: dict[str, float], is_pruned: bool = False) -> None:
         if not self.log.epoch(plan.id, metrics, is_pruned):
@@ -50,12 +46,12 @@ class Recorder:
         value = metrics.get(self.objective.metric)
         if self.proposals is not None and value is not None:
             self.proposals.report(plan.id, int(metrics["epoch"]), value)
-        self._behind.add(plan.id)
+        self.sync(self.log.records[plan.id])
 
     def lost(self, plan: TrialPlan, cause: Cause, detail: str, node: str | None) -> list[Loss]:
         self.log.lose(plan.id, cause, detail, node)
         record = self.log.records[plan.id]
-        self._behind.add(plan.id)
+        self.sync(record)
         self.view.lost(record)
         return record.losses
 
@@ -71,32 +67,24 @@ class Recorder:
         record = self.log.records[plan.id]
         if self.proposals is not None:
             self.proposals.tell(record)
-        self._behind.add(plan.id)
+        self.sync(record)
         self.view.ended(record, self.log.of_role(self.role))
+
+    def placed(self, plan: TrialPlan, node: str, gpus: float) -> None:
+        self.log.place(plan.id, node, gpus)
 
     def stopping(self, seconds: float) -> None:
         self.view.stopping(seconds)
 
     def tick(self) -> None:
-        """Write to MLflow at most once a second, all trials that have moved; rarely if it fails."""
         self.log.settle()
-        now = time.monotonic()
-        pause = _SECONDS_BETWEEN_TRIES if self.tracker.late else _SECONDS_BETWEEN_SYNCS
-        if now - self._synced >= pause:
-            self.flush()
-            self._synced = time.monotonic()
-        self.view.refresh(self.log.of_role(self.role), self.total)
-
-    def flush(self) -> None:
-        behind, self._behind = self._behind | self.tracker.late, set()
-        for trial in behind:
-            self.sync(self.log.records[trial])
+        self.view.refresh(self._shown, self.total)
 
     def sync(self, record: TrialRecord) -> None:
-        self.tracker.sync(record, self._artifacts(record))
+        self.tracker.sync(record, partial(self._artifacts, record))
 
     def _artifacts(self, record: TrialRecord) -> Iterator[Path]:
-        """Brought here and drawn if the tracker wants them."""
+        """Brought here and drawn when the tracker wants them, in its own thread."""
         files = TrialFiles(self.folder.bring(record.plan.id))
         is_undrawn = files.predictions.exists() and not files.confusion.exists()
         if record.state is State.COMPLETE and is_undrawn:
@@ -105,6 +93,9 @@ class Recorder:
             draw_confusion(files)
             self.folder.keep(files.confusion)
         yield from files.artifacts
+
+    def _shown(self) -> list[TrialRecord]:
+        return self.log.of_role(self.role)
 
     def mend(self) -> None:
         """Bring every run up to date with what an earlier driver, dead or done, left in the log."""
@@ -118,6 +109,5 @@ class Recorder:
         open_trials = [r.plan.id for r in self.log.records.values() if r.is_under_way]
         for trial in open_trials:
             self.log.end(trial, State.INTERRUPTED)
-        self._behind |= set(open_trials)
-        self.flush()
+            self.sync(self.log.records[trial])
         return len(open_trials)

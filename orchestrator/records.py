@@ -168,6 +168,10 @@ class StudyLog:
             self._append("epoch", trial, metrics=metrics, **verdict)
         return is_new
 
+    def place(self, trial: str, node: str, gpus: float) -> None:
+        """On which node an attempt runs, and with how much of its GPUs: for people who look."""
+        self._append("placed", trial, node=node, gpus=gpus)
+
     def lose(self, trial: str, cause: Cause, detail: str, node: str | None) -> None:
         """An attempt is over, the trial is not."""
         self._append("lost", trial, cause=cause, detail=detail, node=node)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.damage import DamagedLogError, damaged_lines, drop_damaged
 from orchestrator.home import StudyFolder
@@ -20,12 +19,12 @@ class LogRepair:
     """What was done to the log."""
 
     num_dropped: int = 0
-    kept: Path | None = None
+    kept: tuple[str, ...] = ()
     """Where the log is as it was, if lines were left out."""
 
     @property
     def told(self) -> str:
-        return f"{self.num_dropped} lines left out" if self.kept else "whole"
+        return f"{self.num_dropped} lines left out" if self.num_dropped else "whole"
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Repair:
             ("list of runs", self.folder.runs.name, "written"),
             ("report", f"{self.folder.report.name}, {self.folder.page.name}", "written"),
         )
-        notes = (f"The log as it was: {self.on_log.kept}",) if self.on_log.kept else ()
+        notes = tuple(f"The log as it was: {file}" for file in self.on_log.kept)
         return Table("Repair", ("what", "found", "done"), rows, notes)
 
 
@@ -108,12 +107,13 @@ def _repaired_log(folder: StudyFolder, drop: bool) -> LogRepair:
     if folder.kept is not None:  # objects are whole; one that is not is named when it is read
         return LogRepair()
     with folder.locked():
-        damaged = damaged_lines(folder.log)
+        journal = folder.journal()
+        damaged = damaged_lines(journal)
         if not damaged:
             return LogRepair()
         if not drop:
-            raise DamagedLogError(folder.log, damaged)
-        return LogRepair(len(damaged), drop_damaged(folder.log))
+            raise DamagedLogError(journal, damaged)
+        return LogRepair(len(damaged), tuple(drop_damaged(journal, damaged)))
 
 
 def _difference(

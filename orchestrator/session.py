@@ -19,7 +19,7 @@ from orchestrator.home import Home, StudyFolder
 from orchestrator.interruption import Stop
 from orchestrator.planning.trials import current_records
 from orchestrator.recorder import Recorder
-from orchestrator.records import Role, State, StudyLog, TrialRecord
+from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
 from orchestrator.reports.description import description
 from orchestrator.reports.study import StudyReport
 from orchestrator.search.scheduler_spec import NoScheduler, Scheduler
@@ -28,8 +28,9 @@ from orchestrator.storage.data_sets import offer_stores
 from orchestrator.storage.lease import Fence
 from orchestrator.storage.worker import Kept
 from orchestrator.stored import remember, stored_report, write_report
-from orchestrator.tracking.runs import MlflowTracker, StudySummary, StudyTags
+from orchestrator.tracking.runs import MlflowTracker
 from orchestrator.tracking.saved_views import SavedView, links_to, saved_views
+from orchestrator.tracking.study_run import StudySummary, StudyTags
 from orchestrator.view import View
 
 if TYPE_CHECKING:
@@ -84,9 +85,14 @@ class Session:
         known, stop = current_records(self.study, self.log), Stop()
         try:
             if source.num_left > 0:
-                with cluster(self.services.cluster, self.study.spec.resources), view:
-                    train = _trainer(by_workers)
-                    train(source, recorder, self._job(scheduler), known, stop)
+                from orchestrator.cluster.probing import packed
+
+                resources, train = self.study.spec.resources, _trainer(by_workers)
+                with cluster(self.services.cluster, resources.least), view:
+                    job = self.job(scheduler)
+                    if resources.measured:
+                        job = packed(job, [] if by_workers else self._unseen(role), view.line)
+                    train(source, recorder, job, known, stop)
         except KeyboardInterrupt:
             stop.ask()
             view.line("stopping at once")
@@ -94,6 +100,10 @@ class Session:
             num_interrupted = recorder.interrupt()
         self.gave_up = stop.reason
         self.is_stopped = stop.is_wanted or num_interrupted > 0 or source.num_left > 0
+
+    def _unseen(self, role: Role) -> list[TrialPlan]:
+        """What is planned and was never started."""
+        return [r.plan for r in self.log.of_role(role) if r.state is State.WAITING]
 
     def use_data(self, digests: dict[str, str]) -> None:
         """From now on the study is about these data sets, and every node can have them."""
@@ -106,7 +116,7 @@ class Session:
             if record.state in {State.FAILED, State.OUT_OF_MEMORY}:
                 self.log.reopen(record.plan.id)
 
-    def _job(self, scheduler: Scheduler) -> Job:
+    def job(self, scheduler: Scheduler) -> Job:
         spec, home = self.study.spec, self.services.home
         return Job(
             objective=spec.objective,
@@ -130,11 +140,9 @@ class Session:
             summary = self._summary()
         finally:
             self.tracker.finish("KILLED" if self.is_stopped else "FINISHED", summary)
-        if self.tracker.late:
-            behind = f"MLflow lacks the last news of {len(self.tracker.late)} trials"
-            self.services.view.line(f"{behind}; the same command brings it up to date")
 
     def _summary(self) -> StudySummary:
+        self.tracker.catch_up()
         write_json(self.folder.runs, self.tracker.run_ids)
         self.folder.keep(self.folder.runs)
         report = stored_report(self.study, self.log, self.folder)
@@ -206,7 +214,8 @@ def _tracker(study: Study, services: Services) -> MlflowTracker:
     tags = {"study": spec.study, **git_tags()}
     params |= flattened(study.baseline.plain())
     about = StudyTags(spec.study, params, tags, varied_paths(study), _views(study))
-    return MlflowTracker(services.tracking_uri, services.home.artifacts, about)
+    uri, tell = services.tracking_uri, services.view.line
+    return MlflowTracker(uri, services.home.artifacts, about, tell)
 
 
 def _views(study: Study) -> tuple[SavedView, ...]:

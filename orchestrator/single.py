@@ -17,7 +17,8 @@ from orchestrator.recorder import Recorder
 from orchestrator.records import Role, State, StudyLog, TrialPlan, TrialRecord
 from orchestrator.session import Services, git_tags
 from orchestrator.spec import SINGLE_TRIALS, Objective
-from orchestrator.tracking.runs import MlflowTracker, StudySummary, StudyTags
+from orchestrator.tracking.runs import MlflowTracker
+from orchestrator.tracking.study_run import StudySummary, StudyTags
 
 
 def train_single(
@@ -29,7 +30,8 @@ def train_single(
     folder = services.home.single(plan.id)
     with folder.locked(), closing(StudyLog(folder.journal()).open()) as log:
         about = StudyTags(SINGLE_TRIALS, {}, {"study": SINGLE_TRIALS, **git_tags()})
-        tracker = MlflowTracker(services.tracking_uri, services.home.artifacts, about)
+        uri, tell = services.tracking_uri, services.view.line
+        tracker = MlflowTracker(uri, services.home.artifacts, about, tell)
         objective = Objective(metric=config.metric, mode=config.mode)
         recorder = Recorder(folder, objective, log, tracker, services.view, Role.SINGLE, total=1)
         record = log.plan(plan)

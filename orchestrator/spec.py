@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from orchestrator.ablation.spec import Ablation, Changes
 from orchestrator.engine.config import Document, TrialConfig, resolve_trial
@@ -23,6 +24,29 @@ class Resources(Document):
 
     cpu: float = Field(1, gt=0)
     gpu: float = Field(0, ge=0)
+    gpu_kind: str | None = Field(
+        None, description="on nodes with such GPUs alone, in Ray's words: H100, A100, T4 ..."
+    )
+    measured: bool = Field(
+        False,
+        description="trials share GPUs by the memory that they are measured to need; where there "
+        "is no GPU, they run without",
+    )
+
+    @property
+    def least(self) -> Resources:
+        """What some node must have."""
+        return self.model_copy(update={"gpu": 0.0}) if self.measured else self
+
+    @property
+    def asked(self) -> dict[str, float]:
+        """In Ray's words."""
+        kind = {f"accelerator_type:{self.gpu_kind}": 0.001} if self.gpu_kind else {}
+        return {"CPU": self.cpu, "GPU": self.gpu} | kind
+
+
+def _as_resources(said: Any) -> Any:
+    return {"gpu": 1, "measured": True} if said == "auto" else said
 
 
 class Limits(Document):
@@ -45,7 +69,10 @@ class StudySpec(Document):
     trial: str = Field(description="a file of ../trials without its ending, or a path to one")
     overrides: Changes = Field({}, description="changes to the trial that hold for the whole study")
     objective: Objective
-    resources: Resources = Field(default={}, validate_default=True)
+    resources: Annotated[
+        Resources,
+        BeforeValidator(_as_resources, json_schema_input_type=Literal["auto"] | Resources),
+    ] = Field(default={}, validate_default=True)
     max_concurrent: int | None = Field(None, ge=1)
     retries: int = Field(
         2, ge=0, description="how often a trial that crashed or stalled starts again"

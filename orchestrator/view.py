@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from rich.console import Console, Group
@@ -76,11 +76,12 @@ class View:
         how = f"epochs that run have {seconds:.0f} s to end; once more stops at once"
         self.line(f"stopping: {how}")
 
-    def refresh(self, records: Sequence[TrialRecord], total: int) -> None:
+    def refresh(self, shown: Callable[[], Sequence[TrialRecord]], total: int) -> None:
+        """Called far more often than there is something to draw."""
         now = time.monotonic()
         if self._live is not None and now - self._drawn >= _REFRESH_SECONDS:
             self._drawn = now
-            self._live.update(self._board(records, total), refresh=True)
+            self._live.update(self._board(shown(), total), refresh=True)
 
     def _board(self, records: Sequence[TrialRecord], total: int) -> Group:
         """Progress, the best value so far, and a row for each running trial."""

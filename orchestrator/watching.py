@@ -93,9 +93,8 @@ class WatchedStudy:
         self._first = self._last if self._first is None else self._first
         if event["event"] == "epoch":
             self._epochs.append(event["time"])
-        if event["event"] == "started" and "node" in event:
-            gpus = event.get("gpus", self._study.spec.resources.gpu)
-            self._places[event["trial"]] = (event["node"], gpus)
+        if event["event"] == "placed":
+            self._places[event["trial"]] = (event["node"], event["gpus"])
 
     def _records(self) -> list[TrialRecord]:
         """Those of the study as it was last run; looked for anew when there are others."""

@@ -1,7 +1,7 @@
 """A trained model as one value: its description and its networks, on the CPU, in evaluation mode.
 
 member = trial_member(trial_folder, store)
-model = make_artefact("ctrgcn-nw_ucla-xview", [member], store, lineage={"study": "..."})
+artefact = make_artefact("ctrgcn-nw_ucla-xview", [member], store, lineage={"study": "..."})
 """
 
 from __future__ import annotations

@@ -47,6 +47,9 @@ class Listener(Protocol):
 
     def started(self, plan: TrialPlan) -> None: ...
 
+    def placed(self, plan: TrialPlan, node: str, gpus: float) -> None:
+        """Where an attempt is: known with its first epoch."""
+
     def epoch(self, plan: TrialPlan, metrics: dict[str, float], is_pruned: bool) -> None:
         """An epoch, and whether it is the last one, by the scheduler's verdict."""
 
@@ -83,10 +86,11 @@ class Job:
     kept: Kept
     scratch: Path
     device: str
+    packing: Callable[[TrialPlan], Resources] | None = None
 
     def first_demand(self, plan: TrialPlan) -> Resources:
         """What a trial that never ran out of memory occupies."""
-        return self.resources
+        return self.resources if self.packing is None else self.packing(plan)
 
 
 class Attempts:

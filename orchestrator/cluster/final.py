@@ -6,12 +6,12 @@ lost a worker is begun again as a new attempt, which goes on from the trial's fo
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import ray
@@ -24,6 +24,7 @@ from ray.train.torch import TorchTrainer, get_device
 from orchestrator.causes import Cause, cause_of, traceback_of
 from orchestrator.cluster.attempts import Attempts, Job, Listener, TrialSource
 from orchestrator.cluster.deaths import cause_of_death
+from orchestrator.cluster.desk import Desk, News
 from orchestrator.cluster.limits import Clock, watched
 from orchestrator.cluster.nodes import NoResourcesError
 from orchestrator.cluster.tuning import roomiest_node
@@ -35,6 +36,7 @@ from orchestrator.engine.trial import load_result, train_epochs
 from orchestrator.interruption import Stop, stopping_on_signals
 from orchestrator.records import State, TrialPlan, TrialRecord
 from orchestrator.spec import Limits, Resources
+from orchestrator.storage.worker import Kept, TrialFolder
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 _NO_RETRIES = FailureConfig(
@@ -42,40 +44,6 @@ _NO_RETRIES = FailureConfig(
     controller_failure_limit=2,  # type: ignore[call-arg]  # else room is waited for for ever
 )
 _LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "NCCL error", "gloo")
-
-
-@dataclass(frozen=True)
-class News:
-    """What workers have told since the last look; the first error is the one that matters."""
-
-    epochs: list[EpochMetrics]
-    cause: Cause | None = None
-    error: str = ""
-
-
-class Desk:
-    """An actor between workers and driver: epochs go one way, the wish to stop the other."""
-
-    def __init__(self) -> None:
-        self._epochs: list[EpochMetrics] = []
-        self._error: tuple[Cause | None, str] = (None, "")
-        self._goes_on = True
-
-    def tell(self, metrics: EpochMetrics) -> bool:
-        """Whether another epoch is wanted."""
-        self._epochs.append(metrics)
-        return self._goes_on
-
-    def fail(self, cause: Cause, error: str) -> None:
-        if self._error[0] is None:
-            self._error = cause, error
-
-    def stop(self) -> None:
-        self._goes_on = False
-
-    def news(self) -> News:
-        epochs, self._epochs = self._epochs, []
-        return News(epochs, *self._error)
 
 
 def run_finals(
@@ -146,38 +114,41 @@ class _Attempt:
 
     def _end(self, news: News) -> None:
         """A training that ends without a result and without an error was asked to stop."""
-        files = TrialFiles(self._job.trials / self._plan.id)
         if news.cause is Cause.DIVERGED:
             self._attempts.ended(self._plan, State.DIVERGED, None, news.error, news.cause)
         elif news.cause is not None:
             self._attempts.failed(self._plan, news.cause, news.error, None)
-        elif self._error is not None:
+        elif self._error is not None and not self._stop.is_wanted:
             death = _death(self._error)
             self._attempts.died(self._plan, cause_of_death(death), str(death), None)
-        elif files.result.exists():
-            self._attempts.ended(self._plan, State.COMPLETE, load_result(files))
+        elif news.result is not None:
+            self._attempts.ended(self._plan, State.COMPLETE, news.result)
 
 
 def _trainer(plan: TrialPlan, resources: Resources, job: Job, desk: Any) -> TorchTrainer:
-    """Its name is new: under a known name Ray would return what it remembers."""
+    """Its name is new: under a known name Ray would return what it remembers.
+
+    A worker has its GPU to itself: nccl does not join two on one.
+    """
+    resources = resources.model_copy(update={"gpu": math.ceil(resources.gpu)})
     config = TrialConfig.model_validate(plan.config)
     num = 1 if config.workers is None else config.workers.num
     require_room_for(num, resources)
     told = {
         "config": plan.config,
-        "out": str(job.trials / plan.id),
-        "data_root": str(job.data_root),
+        "trial": plan.id,
+        "data_digest": plan.data_digest,
+        "kept": asdict(job.kept),
         "limits": job.limits.model_dump(),
         "desk": desk,
     }
-    asked = {"CPU": resources.cpu, "GPU": resources.gpu}
     return TorchTrainer(
         _work,
         train_loop_config=told,
         scaling_config=ScalingConfig(
             num_workers=num,
             use_gpu=resources.gpu > 0,
-            resources_per_worker={name: value for name, value in asked.items() if value},
+            resources_per_worker={name: n for name, n in resources.asked.items() if n},
         ),
         run_config=RunConfig(
             name=f"{plan.id}_{time.time_ns()}",
@@ -190,30 +161,42 @@ def _trainer(plan: TrialPlan, resources: Resources, job: Job, desk: Any) -> Torc
 def _work(told: Raw) -> None:
     """What each worker does; those but the first have nothing to tell and nothing to keep."""
     is_first = get_context().get_world_rank() == 0
-    desk = told["desk"]
+    kept, desk = Kept(**told["kept"]), told["desk"]
+    folder = kept.folder(told["trial"])
     try:
-        for metrics in _epochs(told, is_first):
+        for metrics in _epochs(told, kept, folder, is_first):
             goes_on = ray.get(desk.tell.remote(metrics)) if is_first else None
             if not broadcast_from_rank_zero(goes_on):
                 return
+        if is_first:
+            ray.get(desk.finish.remote(load_result(TrialFiles(folder.root))))
     except Exception as error:
         if not lost_a_peer(error):
-            ray.get(desk.fail.remote(cause_of(error), traceback_of(error)))
+            cause = cause_of(error)
+            text = str(error) if cause is Cause.DIVERGED else traceback_of(error)
+            ray.get(desk.fail.remote(cause, text))
         raise
+    finally:
+        folder.leave()
 
 
-def _epochs(told: Raw, is_watched: bool) -> Iterator[EpochMetrics]:
-    """Where one worker hangs, all wait: it is enough to watch one of them."""
-    device, out = get_device(), Path(told["out"])
+def _epochs(told: Raw, kept: Kept, folder: TrialFolder, is_first: bool) -> Iterator[EpochMetrics]:
+    """Where one worker hangs, all wait: it is enough to watch the first."""
+    device = get_device()
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    config, clock = TrialConfig.model_validate(told["config"]), Clock(Limits(**told["limits"]))
-    data_root = Path(told["data_root"])
-    epochs = train_epochs(config, out, data_root=data_root, device=str(device))
+    if is_first:
+        folder.fetch()
+    config = kept.with_weights(TrialConfig.model_validate(told["config"]))
+    data_root = kept.data(config.data.name, told["data_digest"])
+    clock = Clock(Limits(**told["limits"]))
+    epochs = train_epochs(config, folder.root, data_root=data_root, device=str(device))
     for _ in range(config.epochs):
-        with watched(clock.seconds_left if is_watched else None, out):
+        with watched(clock.seconds_left if is_first else None, folder.root):
             metrics = next(epochs)
         clock.epoch(metrics["epoch_seconds"])
+        if is_first:
+            folder.push()
         yield metrics
 
 

@@ -145,8 +145,7 @@ def require_room(needed: Resources) -> None:
 
 def has_room(offers: list[Raw], needed: Resources) -> bool:
     """Whether a node that offers one of these could hold a trial."""
-    wanted = {"CPU": needed.cpu, "GPU": needed.gpu}
-    return any(all(offer.get(k, 0) >= v for k, v in wanted.items()) for offer in offers)
+    return any(all(offer.get(k, 0) >= v for k, v in needed.asked.items()) for offer in offers)
 
 
 def living_nodes() -> list[Raw]:

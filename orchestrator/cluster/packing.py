@@ -7,12 +7,14 @@ foretold from its activations, corrected by how far such an estimate was off for
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.shape import shape_of
+from orchestrator.records import TrialPlan
+from orchestrator.spec import Resources
 
 HEAD_ROOM = 1.15
 """Allocators keep more than tensors fill, and no two trainings peak quite alike."""
@@ -53,27 +55,41 @@ def share_of(need: int, kinds: Sequence[GpuKind]) -> Share:
 
 
 @dataclass
-class Needs:
-    """Bytes of GPU memory a trial, by its shape."""
+class Packing:
+    """What each trial occupies, by the memory that trials of its shape need."""
 
+    resources: Resources
+    kinds: Sequence[GpuKind]
+    measure: Callable[[Sequence[TrialPlan]], Iterable[tuple[TrialPlan, int]]]
+    """Bytes of each plan's training, as far as they can be measured; it may take a while."""
     estimate: Callable[[TrialConfig], int]
     """From the configuration alone; off by a factor that the measured shapes tell."""
+    _has_tried: bool = False
     _measured: dict[str, int] = field(default_factory=dict)
     _estimated: dict[str, int] = field(default_factory=dict)
 
-    def learn(self, config: TrialConfig, need: int) -> None:
-        """The most that was ever seen counts."""
-        shape = shape_of(config.plain())
-        self._measured[shape] = max(need, self._measured.get(shape, 0))
-        self._estimate(shape, config)
+    def __call__(self, plan: TrialPlan) -> Resources:
+        if not self._has_tried:
+            self.learn([plan])
+        share = share_of(self.need(TrialConfig.model_validate(plan.config)), self.kinds)
+        kind = share.kind or self.resources.gpu_kind
+        return self.resources.model_copy(update={"gpu": share.gpu, "gpu_kind": kind})
 
-    def of(self, config: TrialConfig) -> int:
-        shape = shape_of(config.plain())
-        if shape in self._measured:
-            return self._measured[shape]
-        return math.ceil(self._estimate(shape, config) * self._correction())
+    def learn(self, plans: Iterable[TrialPlan]) -> None:
+        """Measure one plan of each shape."""
+        self._has_tried = True
+        distinct = {shape_of(plan.config): plan for plan in plans}
+        for plan, need in self.measure(list(distinct.values())):
+            self._measured[shape_of(plan.config)] = need
+            self._estimate(TrialConfig.model_validate(plan.config))
 
-    def _estimate(self, shape: str, config: TrialConfig) -> int:
+    def need(self, config: TrialConfig) -> int:
+        """Bytes."""
+        known = self._measured.get(shape_of(config.plain()))
+        return known or math.ceil(self._estimate(config) * self._correction())
+
+    def _estimate(self, config: TrialConfig) -> int:
+        shape = shape_of(config.plain())
         if shape not in self._estimated:
             self._estimated[shape] = self.estimate(config)
         return self._estimated[shape]

@@ -16,7 +16,14 @@ from orchestrator.objective import Objective
 from orchestrator.records import TrialPlan, TrialRecord
 from orchestrator.search.scheduler_spec import Scheduler
 
+METRICS = "metrics"
 _TIME = "training_iteration"
+
+
+def metrics_of(result: Raw) -> dict[str, float]:
+    """Of an epoch, if the result tells one. They come in a list, which Ray does not look into: of
+    each figure that it finds it keeps means and histories."""
+    return dict(*result.get(METRICS, ()))
 
 
 class ResumableScheduler(FIFOScheduler):
@@ -59,7 +66,7 @@ class ResumableScheduler(FIFOScheduler):
     def on_trial_result(self, controller: Any, trial: Any, result: Raw) -> str:
         name = self._plans[trial.trial_id].id
         self._pruned.discard(name)
-        if self._judge(name, result[_TIME], result):
+        if self._judge(name, result[_TIME], metrics_of(result)):
             self._pruned.add(name)
         is_over = name in self._pruned or self._stop.is_wanted
         return str(TrialScheduler.STOP if is_over else TrialScheduler.CONTINUE)
@@ -67,7 +74,7 @@ class ResumableScheduler(FIFOScheduler):
     def on_trial_complete(self, controller: Any, trial: Any, result: Raw) -> None:
         """The last epoch of all is told here alone."""
         if _TIME in result:
-            self._judge(self._plans[trial.trial_id].id, result[_TIME], result)
+            self._judge(self._plans[trial.trial_id].id, result[_TIME], metrics_of(result))
 
     def on_trial_add(self, controller: Any, trial: Any) -> None:
         self._waiting.append(trial)

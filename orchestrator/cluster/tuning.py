@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -22,7 +23,7 @@ from orchestrator.causes import Cause
 from orchestrator.cluster.attempts import Attempts, Job, Listener, TrialSource
 from orchestrator.cluster.deaths import cause_of_death, deaths_by_trial
 from orchestrator.cluster.nodes import require_room
-from orchestrator.cluster.schedulers import ResumableScheduler, scheduler_of
+from orchestrator.cluster.schedulers import ResumableScheduler, metrics_of, scheduler_of
 from orchestrator.cluster.worker import OUTCOME, EngineTrainable
 from orchestrator.engine.documents import Raw
 from orchestrator.interruption import Stop, stopping_on_signals
@@ -108,6 +109,8 @@ class _Events(tune.Callback):
         self._scheduler, self._deaths, self._stop = scheduler, deaths, stop
         self._watchdog = Watchdog()
         self._running: set[str] = set()
+        self._placed: set[str] = set()
+        self._over: deque[Any] = deque()
         self._is_stopping = False
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -123,17 +126,23 @@ class _Events(tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: Raw, **info: Any
     ) -> None:
-        if metrics := result.get("metrics"):
+        if metrics := metrics_of(result):
             plan = self._plans[trial.trial_id]
+            if trial.trial_id not in self._placed:
+                self._placed.add(trial.trial_id)
+                gpus = trial.config[_RESOURCES]["gpu"]
+                self._tell(self._listener.placed, plan, result["hostname"], gpus)
             is_pruned = self._scheduler.has_pruned(plan.id)
             self._tell(self._attempts.epoch, plan, metrics, is_pruned)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._running.discard(trial.trial_id)
+        self._over.append(trial)
         self._tell(self._ended, self._plans[trial.trial_id], trial.last_result or {})
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._running.discard(trial.trial_id)
+        self._over.append(trial)
         error = self._deaths[trial.trial_id]
         node = (trial.last_result or {}).get("hostname")
         if not self._stop.is_wanted:
@@ -150,12 +159,21 @@ class _Events(tune.Callback):
 
     def _step(self, trials: list[Any]) -> None:
         self._listener.tick()
+        self._lighten()
         is_held_up = bool(trials) and not self._running and trials[-1].status == Trial.PENDING
         needs = trials[-1].config[_RESOURCES] if is_held_up else None
         self._watchdog.look(needs and Resources.model_validate(needs))
         if self._stop.is_wanted and not self._is_stopping:
             self._is_stopping = True
             self._listener.stopping(self._stop.grace)
+
+    def _lighten(self) -> None:
+        """Ray keeps its trials to the end of all: without what has been told already."""
+        while self._over and self._over[0].is_finished():
+            trial = self._over.popleft()
+            trial.config, trial.evaluated_params = {}, {}
+            known = trial.run_metadata
+            known.last_result, known.metric_analysis, known.metric_n_steps = {}, {}, {}
 
     def _ended(self, plan: TrialPlan, last: Raw) -> None:
         """A trial that ends with an epoch was pruned, or else cut short by a stop: that goes on."""
@@ -192,6 +210,7 @@ def run_trials(
     job: Job,
     known: list[TrialRecord],
     stop: Stop,
+    trainable: type[tune.Trainable] = EngineTrainable,
 ) -> None:
     """Run until the source is dry or the user stops it; `known` trials teach the scheduler.
 
@@ -208,7 +227,7 @@ def run_trials(
         with stopping_on_signals(stop), deaths_by_trial() as deaths:
             events = _Events(attempts, listener, plans, scheduler, deaths, stop)
             searcher = _PlannedTrials(attempts, job, plans)
-            _tuner(job, searcher, scheduler, events, _EndOfAll(stop)).fit()
+            _tuner(job, trainable, searcher, scheduler, events, _EndOfAll(stop)).fit()
     finally:
         shutil.rmtree(job.scratch, ignore_errors=True)
     if stop.error is not None:
@@ -217,13 +236,14 @@ def run_trials(
 
 def _tuner(
     job: Job,
+    trainable: type[tune.Trainable],
     searcher: Searcher,
     scheduler: ResumableScheduler,
     events: tune.Callback,
     stopper: tune.Stopper,
 ) -> tune.Tuner:
     return tune.Tuner(
-        tune.with_resources(EngineTrainable, _placement),
+        tune.with_resources(trainable, _placement),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=scheduler,
@@ -245,7 +265,7 @@ def _tuner(
 
 def _placement(config: Raw) -> tune.PlacementGroupFactory:
     """Equal for equal resources: such trials share warm workers."""
-    asked = {"CPU": config[_RESOURCES]["cpu"], "GPU": config[_RESOURCES]["gpu"]}
+    asked = Resources.model_validate(config[_RESOURCES]).asked
     return tune.PlacementGroupFactory([{name: value for name, value in asked.items() if value}])
 
 

@@ -14,6 +14,7 @@ from ray import tune
 
 from orchestrator.causes import Cause, cause_of, traceback_of
 from orchestrator.cluster.limits import Clock, watched
+from orchestrator.cluster.schedulers import METRICS
 from orchestrator.engine.config import TrialConfig
 from orchestrator.engine.documents import Raw
 from orchestrator.engine.files import TrialFiles
@@ -113,7 +114,7 @@ class EngineTrainable(tune.Trainable):
 
     def _told(self, metrics: EpochMetrics) -> dict[str, Any]:
         self._clock.epoch(metrics["epoch_seconds"])
-        told = {"metrics": metrics, OUTCOME: State.RUNNING.value, **metrics}
+        told: dict[str, Any] = {METRICS: [metrics], OUTCOME: State.RUNNING.value}
         if int(metrics["epoch"]) == self._config.epochs - 1:
             result = load_result(TrialFiles(self._folder.root))
             told |= {"done": True, OUTCOME: State.COMPLETE.value, "result": result}

@@ -31,7 +31,7 @@ def evaluate(
     """What a trained model is worth on prepared data, with intervals over the clips."""
     from data.preparation import ensure_store
     from orchestrator.artefact.figures import measure
-    from orchestrator.artefact.predicting import Predictor
+    from orchestrator.artefact.predicting import Predictor, require_same_form
     from orchestrator.home import Home
     from orchestrator.model_sources import open_model
     from orchestrator.promotion.looks import Ledger
@@ -41,6 +41,7 @@ def evaluate(
     description = artefact.description
     store = ensure_store(data or description.preparation.store, home.data)
     protocol = protocol or description.protocol
+    require_same_form(description.info, store)
     ledger = Ledger.of(home, store.digest, protocol)
     look = ledger.ask(description.name, ()) if split == "test" else None
     if look is not None:

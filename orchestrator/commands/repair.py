@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.commands.options import StudyName, study_name
+from orchestrator.commands.options import Storage, StudyName, study_name
 
 EXIT_NOT_WHOLE = 1
 
@@ -20,6 +20,7 @@ def repair(
         bool,
         typer.Option("--drop-damaged", help="leave damaged lines of the log out; keep it beside"),
     ] = False,
+    storage: Storage = None,
 ) -> None:
     """Check a study's log, and make everything anew that follows from it."""
     from orchestrator.home import Home
@@ -29,7 +30,7 @@ def repair(
     from orchestrator.stored import stored_study
     from orchestrator.view import View, plain_console, show_table
 
-    home, name, console = Home.find(), study_name(study), plain_console()
+    home, name, console = Home.find(storage), study_name(study), plain_console()
     stored = stored_study(home, name)
     uri = tracking_uri or tracked_at(home.study(name))
     services = Services(home, uri, View(console, stored.spec.objective))

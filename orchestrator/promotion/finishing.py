@@ -77,7 +77,7 @@ class Finals:
 
     @property
     def device(self) -> str:
-        return "cuda" if self.session.study.spec.resources.gpu > 0 else "cpu"
+        return "auto" if self.session.study.spec.resources.gpu > 0 else "cpu"
 
     def folder(self, record: TrialRecord) -> Path:
         return self.session.folder.bring(record.plan.id)
@@ -85,6 +85,7 @@ class Finals:
 
 def finish(finals: Finals, store: ArrayStore, rule: Rule) -> Promoted:
     """Each step is done once: a promotion that was cut off goes on where it was."""
+    _require_runs(finals)
     registry = Registry(finals.session.services.tracking_uri)
     home, name = finals.session.services.home, finals.name
     ledger = Ledger.of(home, finals.records[0].plan.data_digest, finals.protocol)
@@ -169,9 +170,14 @@ def _lineage(finals: Finals, tested: SplitScores, look: Look) -> dict[str, str]:
     return {key: value for key, value in told.items() if value}
 
 
+def _require_runs(finals: Finals) -> None:
+    """Before test is looked at: raise `SkelTuneError` unless MLflow has the final trainings."""
+    if {*finals.trials} & finals.session.tracker.catch_up():
+        raise SkelTuneError(
+            f"the final trainings are done; {finals.session.services.tracking_uri} did not take "
+            "their runs, so no model is registered: the same command does it"
+        )
+
+
 def _run_of(finals: Finals, record: TrialRecord) -> str:
-    run_id = finals.session.tracker.run_id(record.plan.id)
-    if run_id is None:
-        uri = finals.session.services.tracking_uri
-        raise SkelTuneError(f"MLflow at {uri} has no run of {record.plan.name}; promote again")
-    return run_id
+    return finals.session.tracker.run_ids[record.plan.id]

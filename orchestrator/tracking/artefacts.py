@@ -6,7 +6,6 @@ checked before it is sent and after it has come: MLflow is asked for files, neve
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -31,9 +30,8 @@ from orchestrator.artefact.description import Description
 from orchestrator.artefact.files import load_artefact
 from orchestrator.artefact.served import INPUT
 from orchestrator.engine.errors import SkelTuneError
+from orchestrator.tracking.connection import TROUBLE
 
-for _noisy in ("mlflow", "alembic"):
-    logging.getLogger(_noisy).setLevel(logging.WARNING)
 LOADER = "orchestrator.artefact.served"
 PUSHED = "pushed models"
 DIGEST_TAG = "skeltune.digest"
@@ -65,7 +63,7 @@ def log_artefact(
             _require_same(description, load_artefact(back).description, source)
         told = {DIGEST_TAG: description.digest, **(tags or {})}
         return str(client.create_model_version(name, source, run_id, tags=told).version)
-    except MlflowException as error:
+    except TROUBLE as error:
         raise SkelTuneError(f"MLflow at {uri} does not take {name}: {error}") from None
 
 
@@ -77,7 +75,7 @@ def push_artefact(uri: str, folder: Path, name: str) -> str:
         experiment = _experiment(client, uri)
         tags = {"mlflow.runName": name, DIGEST_TAG: description.digest}
         run_id = client.create_run(experiment, tags=tags).info.run_id
-    except MlflowException as error:
+    except TROUBLE as error:
         raise SkelTuneError(f"MLflow at {uri} cannot be used: {error}") from None
     status = "FAILED"
     try:
@@ -99,7 +97,7 @@ def fetched(model: str, uri: str) -> Iterator[Path]:
         try:
             source = _source(MlflowClient(tracking_uri=uri), model)
             folder = download_artifacts(artifact_uri=source, dst_path=beside, tracking_uri=uri)
-        except (MlflowException, OSError, ValueError) as error:
+        except (*TROUBLE, ValueError) as error:
             raise SkelTuneError(f"{model} cannot be had from MLflow at {uri}: {error}") from None
         found = sorted(Path(folder).rglob("model.json"))
         if len(found) != 1:

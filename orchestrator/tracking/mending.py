@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import LifecycleStage, Run
 
-from orchestrator.tracking.runs import TRIAL_TAG
+from orchestrator.tracking.connection import connect
+from orchestrator.tracking.study_run import all_runs
+from orchestrator.tracking.trial_runs import TRIAL_TAG
 
 _STUDY = "study"
 
@@ -29,11 +30,11 @@ class SeenRun:
 
 def seen_runs(uri: str, study: str) -> list[SeenRun]:
     """Every run of a trial or of the study that is not deleted, the oldest first."""
-    client = MlflowClient(tracking_uri=uri)
+    client = connect(uri)
     experiment = client.get_experiment_by_name(study)
     if experiment is None:
         return []
-    runs = (_seen(run) for run in _all_runs(client, experiment.experiment_id))
+    runs = (_seen(run) for run in all_runs(client, experiment.experiment_id))
     return sorted((run for run in runs if run is not None), key=lambda run: run.started)
 
 
@@ -50,9 +51,11 @@ def superfluous(runs: Iterable[SeenRun], known: Collection[str]) -> tuple[list[S
 
 
 def delete(uri: str, runs: Iterable[SeenRun]) -> None:
-    """Closed, then marked as deleted: `mlflow runs restore` brings one back."""
-    client = MlflowClient(tracking_uri=uri)
+    """Closed, then marked as deleted, unless they are: `mlflow runs restore` brings one back."""
+    client = connect(uri)
     for run in runs:
+        if client.get_run(run.id).info.lifecycle_stage == LifecycleStage.DELETED:
+            continue
         if run.is_open:
             client.set_terminated(run.id, "KILLED")
         client.delete_run(run.id)
@@ -63,13 +66,3 @@ def _seen(run: Run) -> SeenRun | None:
     if TRIAL_TAG not in tags and tags.get("role") != _STUDY:
         return None
     return SeenRun(info.run_id, tags.get(TRIAL_TAG, ""), info.status, int(info.start_time))
-
-
-def _all_runs(client: MlflowClient, experiment: str) -> Iterable[Run]:
-    token: str | None = None
-    while True:
-        page = client.search_runs([experiment], max_results=1000, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return

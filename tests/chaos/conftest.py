@@ -30,12 +30,18 @@ def search(trials: int = 10, sampler: Any = TPE, scheduler: Any = None, **more: 
 
 SMALL_EPOCHS = 2
 STUDIES: dict[str, dict[str, Any]] = {
-    "ablation": {"ablation": {"components": COMPONENTS, "design": "factorial", "seeds": 2}},
+    "ablation": {
+        "ablation": {"components": COMPONENTS, "design": "factorial", "seeds": 1},
+        "overrides": {"epochs": SMALL_EPOCHS},
+    },
     "small": {
         "ablation": {"variants": {"plain": {"loss.embedding": None}}, "seeds": 1},
         "overrides": {"epochs": SMALL_EPOCHS},
     },
-    "race": {"ablation": {"components": COMPONENTS, "seeds": {"min": 3, "max": 5}}},
+    "race": {
+        "ablation": {"components": COMPONENTS, "seeds": {"min": 3, "max": 5}},
+        "overrides": {"epochs": SMALL_EPOCHS},
+    },
     "tpe_asha": search(scheduler=ASHA),
     "tpe_hyperband": search(scheduler=HYPERBAND),
     "tpe_median": search(scheduler=MEDIAN),

@@ -23,7 +23,7 @@ from tests.end_to_end.conftest import Bench
 from tests.engine.trials import untimed
 
 EPOCHS = 12
-EPOCHS_BETWEEN_FAULTS = (4, 8)
+EPOCHS_BETWEEN_FAULTS = (2, 5)
 SECONDS_WITHOUT_TRACKING = 4.0
 LONGEST = 900.0
 

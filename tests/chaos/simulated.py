@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,8 @@ from orchestrator.records import State, StudyLog, TrialPlan, TrialRecord
 from orchestrator.session import Services, Session, open_session
 from orchestrator.spec import Study
 from orchestrator.study import _run_ablation, _run_search
-from orchestrator.tracking.runs import StudySummary
+from orchestrator.tracking.study_run import StudySummary
+from orchestrator.tracking.trial_runs import Artifacts, no_artifacts
 from orchestrator.view import View
 from tests.orchestrator.finished_study import LABELS, NUM_CLIPS, RESULT, scores_with
 
@@ -43,9 +44,7 @@ class Killed(BaseException):
 class Silent:
     """A tracker that shows nothing."""
 
-    late: frozenset[str] = frozenset()
-
-    def sync(self, record: TrialRecord, artifacts: Iterable[Path] = ()) -> None: ...
+    def sync(self, record: TrialRecord, artifacts: Artifacts = no_artifacts) -> None: ...
 
     def finish(self, status: str, summary: StudySummary) -> None: ...
 
@@ -193,7 +192,7 @@ class Executor:
     def _tell(self, plan: TrialPlan, epoch: int) -> bool:
         """As Ray does: the scheduler first, who is not asked about the last epoch."""
         metrics, trial = metrics_of(plan, epoch), SimpleNamespace(trial_id=plan.id)
-        result = {"training_iteration": epoch + 1, **metrics}
+        result = {"training_iteration": epoch + 1, "metrics": [metrics]}
         is_last = epoch == int(plan.config["epochs"]) - 1
         if is_last:
             self._scheduler.on_trial_complete(None, trial, result)
@@ -238,8 +237,9 @@ class Simulation:
         """Run or carry on; a driver that is killed leaves the log as it was at that moment."""
         services = self._services(Executor(self.disk, fuse or Fuse(), order=order))
         self.folder.root.mkdir(parents=True, exist_ok=True)
-        with closing(StudyLog(self.folder.log).open()) as log:
-            self._run(Session(self.study, services, self.folder, log, Silent()))
+        journal = self.folder.journal()
+        with self.folder.locked() as fence, closing(StudyLog(journal).open()) as log:
+            self._run(Session(self.study, services, self.folder, log, Silent(), fence))
 
     def run_tracked(self) -> None:
         """With MLflow in the home, as a whole study is run, but for the report."""

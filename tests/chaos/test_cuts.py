@@ -111,6 +111,7 @@ def disturb(simulation: Simulation, crashes: list[Crash], order: int = 0) -> Non
     simulation.run(order=order)
 
 
+@pytest.mark.slow
 @EVERY_STUDY
 @given(crashes=crashes)
 @ANY_CRASHES
@@ -125,6 +126,7 @@ def test_crash_upon_crash_changes_no_decision(
         assert_nothing_lost_nothing_twice(again)
 
 
+@pytest.mark.slow
 @EVERY_STUDY
 @given(crashes=crashes, order=st.integers(1, 5))
 @ANY_CRASHES

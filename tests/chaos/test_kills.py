@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 def test_a_study_whose_drivers_workers_nodes_and_servers_are_killed_loses_nothing(
     tmp_path: Path,
 ) -> None:
-    kinds = ["worker", "driver", "mlflow", "raylet", "head"]
+    kinds = ["worker", "driver", "head", "raylet", "mlflow"]
     bench = bench_at(tmp_path)
     run_undisturbed(bench, "undisturbed")
 

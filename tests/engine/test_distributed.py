@@ -67,7 +67,7 @@ def test_every_step_of_two_workers_is_that_of_one(
 def test_a_training_by_two_workers_that_was_broken_off_ends_as_that_of_one(
     data_root: Path, tmp_path: Path
 ):
-    changes = {"optimizer.lr": 1e-3, "epochs": 3, "robust_noise": 0.5, "monitor": "loss"}
+    changes = {"optimizer.lr": 1e-4, "epochs": 3, "robust_noise": 0.5, "monitor": "loss"}
     config = make_config(changes | {"workers": {"num": 2, "batch": "per_worker"}})
     train_together(config, tmp_path / "two", data_root, stop_after=1)
     train_together(config, tmp_path / "two", data_root)

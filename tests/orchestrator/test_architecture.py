@@ -14,6 +14,10 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGES = ("orchestrator", "models", "losses", "data")
 SOURCES = sorted(path for name in PACKAGES for path in (CHECKOUT / name).rglob("*.py"))
 ENGINE = CHECKOUT / "orchestrator" / "engine"
+MLFLOW_DOORS = (
+    *("artefacts", "connection", "exclusion", "mending", "reach"),
+    *("registry", "study_run", "trial_runs"),
+)
 COMMANDS = [p for p in SOURCES if p.parent.name == "commands" and p.name != "__init__.py"]
 
 
@@ -136,20 +140,15 @@ def test_the_engine_imports_scipy_and_pyarrow_nowhere_before_a_reader_needs_them
         (
             "ray",
             {
-                *(f"cluster/{n}" for n in ("deaths", "final", "nodes", "probing", "schedulers")),
-                *(f"cluster/{n}" for n in ("survey", "tuning", "worker")),
+                *(f"cluster/{n}" for n in ("deaths", "final", "nodes", "probing")),
+                *(f"cluster/{n}" for n in ("schedulers", "survey", "tuning", "worker")),
                 "launching/submission",
             },
         ),
         ("optuna", {"search/sampling", "search/optuna_samplers", "pictures/search"}),
         ("cmaes", {"search/cma"}),
-        (
-            "mlflow",
-            {
-                *(f"tracking/{n}" for n in ("artefacts", "exclusion", "mending")),
-                *(f"tracking/{n}" for n in ("reach", "registry", "runs")),
-            },
-        ),
+        ("mlflow", {f"tracking/{name}" for name in MLFLOW_DOORS}),
+        ("safetensors", {"artefact/files", "artefact/members"}),
         ("jinja2", {"launching/manifests", "promotion/card", "reports/page"}),
         ("plotly", {"pictures/search", "pictures/saved", "reports/page"}),
         ("sklearn", {"pictures/embeddings"}),
@@ -216,7 +215,7 @@ def test_matplotlib_is_known_to_the_pictures_alone():
         ("promotion.measuring", {"artefact", "engine"}),
         ("tracking.exclusion", {"engine", "storage.lease"}),
         ("tracking.registry", {"engine", "tracking.artefacts", "tracking.exclusion"}),
-        ("tracking.runs", {"engine", "records", "spec", "tracking.saved_views"}),
+        ("tracking.trial_runs", {"engine", "records", "tracking.saved_views"}),
         ("view", {"records", "reports.table", "spec"}),
     ],
 )

@@ -13,8 +13,6 @@ from tests.orchestrator.made_up import TOP1, make_plan
 class Shown:
     """A tracker that keeps the states it was told."""
 
-    late: frozenset[str] = frozenset()
-
     def __init__(self) -> None:
         self.states: dict[str, State] = {}
 

@@ -10,8 +10,8 @@ from mlflow.entities import Run
 from typer.testing import CliRunner, Result
 
 from orchestrator.cli import app
+from orchestrator.engine.files import TrialFiles
 from orchestrator.home import Home, StudyFolder
-from orchestrator.spec import Study
 from orchestrator.stored import remember
 from orchestrator.tracking.mending import SeenRun, superfluous
 from tests.orchestrator.finished_study import finished
@@ -24,14 +24,12 @@ def home(study_of, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """A home with a study of four finished trials, which MLflow knows nothing of."""
     found, study = Home(tmp_path / "home"), study_of(ablation=RDL, overrides={"epochs": 2})
     monkeypatch.setenv("SKELTUNE_HOME", str(found.root))
-    finished(study, data_root, found.study("tiny"), lambda cell: 30)
-    tracked(study, found)
+    folder = found.study("tiny")
+    finished(study, data_root, folder, lambda cell: 30)
+    for trial in folder.trials.iterdir():
+        TrialFiles(trial).confusion.write_bytes(b"drawn already")
+    remember(study, folder, {"tracking_uri": found.embedded_uri})
     return found
-
-
-def tracked(study: Study, home: Home) -> None:
-    where = {"tracking_uri": home.embedded_uri, "experiment_id": "1", "study_run_id": "1"}
-    remember(study, home.study("tiny"), where)
 
 
 def repair(*options: str) -> Result:

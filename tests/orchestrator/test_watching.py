@@ -107,8 +107,10 @@ def test_failures_are_told_by_cause_and_by_state_where_a_log_knows_none(told: To
 
 def test_gpus_in_use_are_summed_over_what_runs_on_a_node(told: Told):
     for node in ("one", "one", "two"):
-        told.event("started", told.plan(0), 0, node=node)
-    told.event("started", gone := told.plan(0), 0, node="two", gpus=1.0)
+        told.event("started", trial := told.plan(0), 0)
+        told.event("placed", trial, 0, node=node, gpus=0.5)
+    told.event("started", gone := told.plan(0), 0)
+    told.event("placed", gone, 0, node="two", gpus=1.0)
     told.end(gone, 1, "pruned")
 
     progress = WatchedStudy(told.home, "watched").progress(10)

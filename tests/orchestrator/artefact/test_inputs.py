@@ -5,11 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.own import ArrayFiles
+from data.own_source import own_source
+from data.preparation import prepare
 from data.store import ArrayStore
+from orchestrator.artefact.files import load_artefact, save_artefact
 from orchestrator.artefact.inputs import Prediction, Refusal, find_files, predict_files
-from orchestrator.artefact.members import Artefact
+from orchestrator.artefact.members import Artefact, Member, make_artefact
 from orchestrator.artefact.predicting import Predictor
 from orchestrator.engine.errors import SkelTuneError
+from orchestrator.engine.network import build_model
+from tests.data.own_files import make_dataset, make_frames
+from tests.engine.trials import make_config
 
 
 @pytest.fixture
@@ -79,3 +86,23 @@ def test_what_holds_no_file_is_an_error(artefact: Artefact, tmp_path: Path, give
 
     with pytest.raises(SkelTuneError, match=rf"{given}: no file, and no folder of files in \.npy"):
         find_files([tmp_path / given], description.info, description.preparation)
+
+
+def test_a_model_of_ones_own_data_knows_how_their_files_are_laid_out(tmp_path: Path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for name in ("S1C1_wave", "S2C1_bow", "S3C1_wave"):
+        np.savez(raw / f"{name}.npz", make_frames(9)[:, 0].swapaxes(0, 1))
+    own = make_dataset(arrays=ArrayFiles(files="*.npz", axes="V T C"))
+    store = prepare(own_source(own, raw), raw, tmp_path / "data")
+    data = {"name": "kitchen", "protocol": "xsub", "clip_len": 8}
+    config = make_config({"data": data, "model": {"name": "stgcn", "width": 4}, "loss": {}})
+    network = build_model(config, store.info).eval()
+    save_artefact(tmp_path / "m", make_artefact("m", [Member("joint", config, network)], store))
+    (raw / "S1C1_wave.npz").rename(tmp_path / "unknown.npz")
+
+    predictor = Predictor(load_artefact(tmp_path / "m"), device="cpu")
+    (answer,) = predict_files(predictor, [tmp_path / "unknown.npz"])
+
+    expected = predictor.predict([make_frames(9)])[0]
+    np.testing.assert_allclose(answer.probabilities, expected, atol=1e-6)

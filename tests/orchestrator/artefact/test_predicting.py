@@ -1,5 +1,6 @@
 """Predictions are those of the trials that the model was made of."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +104,5 @@ def test_no_clips_have_no_predictions(artefact: Artefact):
 
 
 def test_a_trial_of_other_data_makes_no_member(trials: dict[str, Path], store: ArrayStore):
-    from dataclasses import replace
-
     with pytest.raises(SkelTuneError, match="was trained on data"):
         trial_member(trials["joint"], replace(store, digest="other"))

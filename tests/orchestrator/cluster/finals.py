@@ -17,6 +17,7 @@ from orchestrator.planning.trials import plan_of
 from orchestrator.records import Role, State, TrialPlan
 from orchestrator.search.scheduler_spec import NoScheduler
 from orchestrator.spec import Limits, Resources
+from orchestrator.storage.worker import Kept
 from tests.engine.trials import make_config
 from tests.orchestrator.made_up import TOP1
 
@@ -77,9 +78,8 @@ def make_job(root: Path, data_root: Path) -> Job:
         limits=Limits(),
         stop_after_same_errors=None,
         max_concurrent=None,
-        trials=root / "trials",
+        kept=Kept(str(root / "trials"), str(data_root)),
         scratch=root / "ray",
-        data_root=data_root,
         device="cpu",
     )
 

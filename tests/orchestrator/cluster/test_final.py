@@ -15,7 +15,7 @@ from ray.train import WorkerGroupError
 
 from orchestrator.causes import Cause
 from orchestrator.cluster import final
-from orchestrator.cluster.final import Desk, lost_a_peer, require_room_for
+from orchestrator.cluster.final import lost_a_peer, require_room_for
 from orchestrator.cluster.nodes import NoResourcesError
 from orchestrator.engine.files import TrialFiles, load_state
 from orchestrator.records import State, TrialPlan
@@ -91,28 +91,6 @@ def assert_as_alone(plan: TrialPlan, root: Path, data_root: Path) -> None:
         torch.testing.assert_close(ours["model"][name], weights, rtol=0.02, atol=0.02)
     losses = [[epoch["train/loss"] for epoch in state["history"]] for state in (ours, theirs)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
-
-
-def test_the_desk_hands_over_what_it_was_told_once_and_keeps_the_first_error():
-    desk = Desk()
-    desk.tell({"epoch": 0.0})
-    desk.fail(Cause.DIVERGED, "first")
-    desk.fail(Cause.USER_ERROR, "second")
-
-    news, later = desk.news(), desk.news()
-
-    assert news.epochs == [{"epoch": 0.0}]
-    assert (news.cause, news.error) == (Cause.DIVERGED, "first")
-    assert later.epochs == []
-
-
-def test_the_desk_tells_workers_when_no_further_epoch_is_wanted():
-    desk = Desk()
-    before = desk.tell({"epoch": 0.0})
-
-    desk.stop()
-
-    assert (before, desk.tell({"epoch": 1.0})) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ def scheduler(
 
 
 def tell(scheduler: ResumableScheduler, ray_id: str, epoch: int, value: float) -> str:
-    result = {"training_iteration": epoch + 1, "val/top1": value, "val/loss": value}
+    metrics = {"val/top1": value, "val/loss": value}
+    result = {"training_iteration": epoch + 1, "metrics": [metrics]}
     return scheduler.on_trial_result(None, SimpleNamespace(trial_id=ray_id), result)
 
 
@@ -127,7 +128,7 @@ def test_what_the_rule_has_stopped_is_known_and_what_the_user_stops_is_not():
 
 def test_the_last_epoch_of_all_is_part_of_what_the_rule_remembers():
     judge = scheduler(SPECS[0], {"a": make_plan("a"), "b": make_plan("b")})
-    last = {"training_iteration": 1, "val/top1": 9.0}
+    last = {"training_iteration": 1, "metrics": [{"val/top1": 9.0}]}
 
     judge.on_trial_complete(None, SimpleNamespace(trial_id="a"), last)
 

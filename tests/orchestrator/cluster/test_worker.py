@@ -11,6 +11,7 @@ import torch
 
 from orchestrator.causes import Cause
 from orchestrator.cluster import worker
+from orchestrator.cluster.schedulers import metrics_of
 from orchestrator.cluster.worker import EngineTrainable, ProcessState
 from orchestrator.engine.config import TrialConfig
 from tests.engine.trials import TRIAL
@@ -34,7 +35,7 @@ def told(trainable: EngineTrainable) -> list[dict[str, Any]]:
     """The epochs, as far as they do not depend on the time."""
     results = [trainable.step() for _ in range(2)]
     figures = ("epoch", "train/loss", "val/top1", "val/loss", "lr")
-    return [{key: result[key] for key in figures} for result in results]
+    return [{key: metrics_of(result)[key] for key in figures} for result in results]
 
 
 def trainable_of(config: dict[str, Any]) -> EngineTrainable:
