@@ -203,8 +203,8 @@ def _keys_allowed(schema: Raw, loc: tuple[int | str, ...]) -> list[str]:
 
 
 def _entered(schema: Raw, node: Raw) -> Raw:
-    """The node itself behind a reference, or behind `... | None`."""
-    options = [o for o in node.get("anyOf", []) if o.get("type") != "null"]
+    """The node itself behind a reference, or the mapping of `a mapping | a word | None`."""
+    options = [o for o in node.get("anyOf", []) if o.get("type") not in {"null", "string"}]
     if len(options) == 1:
         node = options[0]
     reference = node.get("$ref")

@@ -70,7 +70,10 @@ def test_every_problem_of_a_study_file_is_told_at_once(write_study):
 
     expected = {"study", "objektive", "resources.cpu", "resources.gpus", "max_concurrent"}
     assert problems.keys() == expected
-    assert problems["resources.gpus"] == "unknown key; did you mean 'gpu'? known: cpu, gpu"
+    assert (
+        problems["resources.gpus"]
+        == "unknown key; did you mean 'gpu'? known: cpu, gpu, gpu_kind, measured"
+    )
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "../up", "a name"])
