@@ -9,6 +9,7 @@ import pytest
 from data.store import ArrayStore, open_store
 from orchestrator.artefact.files import save_artefact
 from orchestrator.artefact.members import Artefact, make_artefact, trial_member
+from orchestrator.engine.final import evaluate_final
 from tests.engine.trials import make_config, train
 
 STREAMS = ("joint", "bone")
@@ -28,6 +29,7 @@ def trials(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         folders[stream] = tmp_path_factory.mktemp(stream)
         changes = {"model": SMALL, "data.stream": stream, "epochs": 1, "select_on": "none"}
         train(make_config(changes), folders[stream], data_root)
+        evaluate_final(folders[stream], data_root, device="cpu")
     return folders
 
 

@@ -13,8 +13,7 @@ from orchestrator.artefact.files import load_artefact, save_artefact
 from orchestrator.artefact.members import make_artefact, trial_member
 from orchestrator.cli import app
 from orchestrator.engine.errors import SkelTuneError
-from orchestrator.engine.files import TrialFiles
-from orchestrator.engine.trial import load_result
+from orchestrator.engine.final import evaluate_final
 from tests.data.stores import make_clip, make_store
 from tests.engine.trials import make_config, prepare_tiny, train
 
@@ -86,9 +85,9 @@ def test_what_is_no_model_is_told_with_what_is_one(clip: Path):
 def test_an_evaluation_gives_the_figures_of_the_trial_with_intervals(home: Path):
     told = json.loads(ask("evaluate", home / "model", "--json").stdout)
 
-    best = load_result(TrialFiles(home / "trial"))["best"]
+    figures = evaluate_final(home / "trial", home / "data", device="cpu")
     for name in ("top1", "top5", "mean_class", "loss"):
-        assert told[name]["value"] == pytest.approx(best[f"test/{name}"], abs=1e-5)
+        assert told[name]["value"] == pytest.approx(figures[f"test/{name}"], abs=1e-5)
         assert told[name]["low"] <= told[name]["value"] <= told[name]["high"]
     assert told["remark"] == "Clips that the model was not fitted on."
 
@@ -97,7 +96,7 @@ def test_looking_at_test_is_said_and_a_fitted_split_is_called_so(home: Path):
     on_test = ask("evaluate", home / "model", "--per-class")
     on_val = ask("evaluate", home / "model", "--split", "val")
 
-    assert "looks at the test split" in on_test.stderr
+    assert "look at this test split" in on_test.stderr
     assert "wave right hand" in on_test.stdout
     assert "fitted on val" in " ".join(on_val.stdout.split())
     assert on_val.stderr == ""
