@@ -141,7 +141,9 @@ def _tell(console: Console, stored: Study, done: Promotion, model: Promoted) -> 
         "gate": f"{decision.verdict}: {decision.reason}",
     }
     if decision.champion is not None and model.against != model.version:
-        against = f"{decision.candidate:.2f} against {decision.champion:.2f} of {model.against}"
+        against = (
+            f"{decision.candidate:.2f} against {decision.champion:.2f} of version {model.against}"
+        )
         lines["compared"] = f"{against}{'' if decision.gain is None else f', {decision.gain}'}"
     is_candidate = decision.verdict.is_refusal
     lines["candidate" if is_candidate else "champion"] = (
