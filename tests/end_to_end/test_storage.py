@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from s3fs import S3FileSystem
 
 from orchestrator.home import Home
 from orchestrator.storage.lease import leased
@@ -41,6 +42,7 @@ def s3(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
+    S3FileSystem.clear_instance_cache()  # one of an earlier server is kept
     with running(command):
         make_bucket("lab")
         yield Place.named(STORAGE)
