@@ -134,7 +134,6 @@ def run(
     from orchestrator.choice import choose_from
     from orchestrator.failures import failure_lines
     from orchestrator.spec import load_study
-    from orchestrator.stored import stored_log, stored_report
     from orchestrator.study import run_study
     from orchestrator.view import show_table
 
@@ -143,9 +142,7 @@ def run(
     if smoke:
         raise typer.Exit(_try_out(study, services))
     outcome = run_study(study, services, retry_failed, plan)
-    console, log = _console(), stored_log(services.home, study.spec.study)
-    folder = services.home.study(study.spec.study)
-    found = stored_report(study, log, folder)
+    console, found = _console(), outcome.report
     for table in found.tables:
         show_table(console, table)
     if (choice := choose_from(study, found.records, found.results)) is not None:

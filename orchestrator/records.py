@@ -15,6 +15,7 @@ from typing import Any
 
 from orchestrator.causes import Cause, Loss
 from orchestrator.engine.documents import Raw
+from orchestrator.epochs import Epoch, shared
 from orchestrator.storage.journal import Journal, LocalJournal
 
 
@@ -84,7 +85,7 @@ class TrialRecord:
 
     plan: TrialPlan
     state: State = State.WAITING
-    epochs: list[dict[str, float]] = field(default_factory=list)
+    epochs: list[Epoch] = field(default_factory=list)
     result: dict[str, Any] | None = None
     error: str | None = None
     cause: Cause | None = None
@@ -207,7 +208,7 @@ class StudyLog:
 
     def apply(self, event: dict[str, Any]) -> None:
         if event["event"] == "planned":
-            plan = TrialPlan(**{**event["plan"], "role": Role(event["plan"]["role"])})
+            plan = _plan(event["plan"])
             self.records.setdefault(plan.id, TrialRecord(plan)).plan = plan
             return
         if event["event"] == "data":
@@ -222,7 +223,7 @@ class StudyLog:
                 record.state = State.RUNNING
                 record.started = record.started or event["time"]
             case "epoch":
-                record.epochs.append(event["metrics"])
+                record.epochs.append(Epoch(event["metrics"]))
                 if event.get("pruned"):
                     record.state = State.PRUNED
                     self._close(record, event["time"])
@@ -238,6 +239,11 @@ class StudyLog:
     def _close(self, record: TrialRecord, now: float) -> None:
         self._num_ends += 1
         record.ended, record.place = now, self._num_ends
+
+
+def _plan(content: Raw) -> TrialPlan:
+    config = shared(content["config"])
+    return TrialPlan(**{**content, "role": Role(content["role"]), "config": config})
 
 
 def _placed_events(journal: Journal) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -13,7 +13,6 @@ from orchestrator.cluster.attempts import Job, TrialSource
 from orchestrator.cluster.nodes import LOCAL, Cluster, cluster
 from orchestrator.engine.config import flattened
 from orchestrator.engine.errors import StorageError
-from orchestrator.engine.files import write_json
 from orchestrator.environment import git_commit
 from orchestrator.home import Home, StudyFolder
 from orchestrator.interruption import Stop
@@ -27,7 +26,7 @@ from orchestrator.spec import Study
 from orchestrator.storage.data_sets import offer_stores
 from orchestrator.storage.lease import Fence
 from orchestrator.storage.worker import Kept
-from orchestrator.stored import remember, stored_report, write_report
+from orchestrator.stored import remember, stored_report, write_changed, write_report
 from orchestrator.tracking.runs import MlflowTracker
 from orchestrator.tracking.saved_views import SavedView, links_to, saved_views
 from orchestrator.tracking.study_run import StudySummary, StudyTags
@@ -63,6 +62,8 @@ class Session:
     """Whether something is left to be done: known after `run`."""
     gave_up: str | None = None
     """Why the rest was not even tried."""
+    report: StudyReport | None = None
+    """Known once the session is closed."""
 
     def run(
         self,
@@ -143,9 +144,8 @@ class Session:
 
     def _summary(self) -> StudySummary:
         self.tracker.catch_up()
-        write_json(self.folder.runs, self.tracker.run_ids)
-        self.folder.keep(self.folder.runs)
-        report = stored_report(self.study, self.log, self.folder)
+        write_changed(self.folder, self.folder.runs, self.tracker.run_ids)
+        report = self.report = stored_report(self.study, self.log, self.folder)
         files = write_report(report, self.folder)
         places = {f: "" if f.parent == self.folder.root else f.parent.name for f in files}
         return StudySummary(self._description(report), summary_metrics(report), places)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -117,12 +118,20 @@ class Study:
     """The comment at the head of the study file."""
     on_top: Changes = field(default_factory=dict)
     """Changes that are laid over those of every variant."""
+    _identities: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def config(self, changes: Changes, what: str) -> TrialConfig:
         """The trial with changes applied; a `SpecError` naming the study file and `what`."""
         return resolve_trial(
             self.trial_document, {**changes, **self.on_top}, f"{self.source} ({what})"
         )
+
+    def identity(self, changes: Changes, what: str, data_digest: str) -> str:
+        """What `config` comes to on these data; remembered, since resolving a trial takes long."""
+        key = json.dumps([changes, data_digest])
+        if key not in self._identities:
+            self._identities[key] = self.config(changes, what).digest(data_digest)
+        return self._identities[key]
 
 
 def load_study(path: Path) -> Study:

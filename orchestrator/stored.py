@@ -47,8 +47,14 @@ def remember(study: Study, folder: StudyFolder, tracking: dict[str, str]) -> Non
         "environment": environment(),
         **tracking,
     }
-    write_json(folder.spec, document)
-    folder.keep(folder.spec)
+    write_changed(folder, folder.spec, document)
+
+
+def write_changed(folder: StudyFolder, file: Path, document: Raw) -> None:
+    """Leave a file alone that says so already: what was made from it still holds."""
+    if not file.exists() or json.loads(file.read_text()) != document:
+        write_json(file, document)
+        folder.keep(file)
 
 
 def stored_report(study: Study, log: StudyLog, folder: StudyFolder) -> StudyReport:
@@ -66,17 +72,27 @@ def stored_report(study: Study, log: StudyLog, folder: StudyFolder) -> StudyRepo
 
 
 def write_report(report: StudyReport, folder: StudyFolder) -> tuple[Path, ...]:
-    """The page, the tables and the images into the study's folder; the files written."""
+    """The page, the tables and the images in the study's folder, made anew where they are out of
+    date; the page last, so that none is newer than what belongs to it."""
+    if is_reported(folder):
+        return (*sorted(folder.pictures.glob("*.png")), folder.report, folder.page)
     pictures = pictures_of(report, folder)
-    texts = {
-        folder.page: report.text(Format.HTML, pictures=pictures).encode(),
-        folder.report: report.text(Format.MARKDOWN).encode(),
-    }
-    files = texts | {folder.pictures / p.file_name: p.png for p in pictures if p.png}
+    files = {folder.pictures / p.file_name: p.png for p in pictures if p.png}
+    files[folder.report] = report.text(Format.MARKDOWN).encode()
+    files[folder.page] = report.text(Format.HTML, pictures=pictures).encode()
     for file, content in files.items():
         write_bytes(file, content)
     folder.keep(*files)
     return tuple(files)
+
+
+def is_reported(folder: StudyFolder) -> bool:
+    """Whether the page is newer than all that it is made from, of a study that is kept here."""
+    made_from = (folder.log, folder.spec, folder.runs)
+    if not all(file.exists() for file in (folder.page, folder.report, *made_from)):
+        return False
+    newest = max(file.stat().st_mtime_ns for file in made_from)
+    return folder.page.stat().st_mtime_ns > newest
 
 
 def pictures_of(report: StudyReport, folder: StudyFolder) -> list[Picture]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.ablation.cells import check_distinct, check_same_clips
+from orchestrator.ablation.cells import Cell, check_distinct, check_same_clips, study_variants
 from orchestrator.ablation.difference import build_variants, examine
 from orchestrator.ablation.fairness import tuning_plans
 from orchestrator.ablation.racing import RaceSource
@@ -13,6 +14,7 @@ from orchestrator.planning.checks import check_models
 from orchestrator.planning.digest import require_plan
 from orchestrator.planning.trials import Planner, current_records, first_cells
 from orchestrator.records import Role, StudyLog, TrialRecord
+from orchestrator.reports.study import StudyReport
 from orchestrator.search.checks import check_search
 from orchestrator.search.generations import PopulationSource
 from orchestrator.search.population import population_of
@@ -24,12 +26,16 @@ from orchestrator.storage.data_sets import bring_stores
 
 @dataclass(frozen=True)
 class Outcome:
-    """The study's trials after a run, and whether something is left to be done."""
+    """What is known of the study after a run, and whether something is left to be done."""
 
-    records: list[TrialRecord]
+    report: StudyReport
     is_stopped: bool
     gave_up: str | None = None
     """Why the rest was not even tried: one error was the end of all that were."""
+
+    @property
+    def records(self) -> Sequence[TrialRecord]:
+        return self.report.records
 
 
 def run_study(
@@ -52,21 +58,35 @@ def run_study(
             _run_ablation(session, planner)
         else:
             _run_search(session, planner)
-    return Outcome(current_records(study, session.log), session.is_stopped, session.gave_up)
+    assert session.report is not None
+    return Outcome(session.report, session.is_stopped, session.gave_up)
 
 
 def check_study(study: Study, planner: Planner, log: StudyLog) -> tuple[str, ...]:
-    """Warnings; raise `SpecError` with everything that could not be run, or changes nothing."""
+    """Warnings; raise `SpecError` with everything that could not be run, or changes nothing.
+
+    An ablation whose cells are all in the log was examined before they came there.
+    """
     if study.spec.search is not None:
         check_search(study)
         check_models(study, planner, {"trial": study.baseline})
         return ()
     check_same_clips(study)
-    check_distinct(study, first_cells(study, planner, log))
+    cells = first_cells(study, planner, log)
+    check_distinct(study, cells)
+    if _are_known(study, cells, log):
+        return ()
     if study.on_top:  # tried out in small, where a variant may not show what it changes
         build_variants(study, planner)
         return ()
     return examine(study, planner).warnings
+
+
+def _are_known(study: Study, cells: list[Cell], log: StudyLog) -> bool:
+    """Cells that wait for their tuning are not."""
+    planned = {cell.variant.name for cell in cells}
+    is_whole = all(variant.name in planned for variant in study_variants(study))
+    return is_whole and all(plan.id in log.records for cell in cells for plan in cell.plans)
 
 
 def _run_ablation(session: Session, planner: Planner) -> None:

@@ -62,8 +62,10 @@ def fused_scores(
 ) -> Predictions | None:
     """The first stream's clips with the weighted sum of all streams; None if a file is gone."""
     try:
-        files = [TrialFiles(trials / record.plan.id).predictions for record in records]
-        streams = [read_predictions(file) for file in files]
+        plans = [record.plan for record in records]
+        files = [TrialFiles(trials / plan.id).predictions for plan in plans]
+        named = zip(files, plans, strict=True)
+        streams = [read_predictions(file, plan.name) for file, plan in named]
         require_alike(streams)
         if fuse == "probabilities":
             streams = [as_probabilities(stream) for stream in streams]

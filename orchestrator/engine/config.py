@@ -350,9 +350,12 @@ def options_document(name: str, builder: Builder) -> type[Document]:
     return create_model(name, __base__=Document, **_options(builder))
 
 
+_TRANSFORM_OPTIONS = frozenset(inspect.signature(ClipTransform).parameters)
+
+
 def transform_of(spec: DataSpec) -> ClipTransform:
-    names = inspect.signature(ClipTransform).parameters
-    return ClipTransform(**{key: value for key, value in spec.args.items() if key in names})
+    options = {key: value for key, value in spec.args.items() if key in _TRANSFORM_OPTIONS}
+    return ClipTransform(**options)
 
 
 def load_trial(path: Path, changes: Mapping[str, Any] | None = None) -> TrialConfig:

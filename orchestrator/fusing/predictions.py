@@ -17,8 +17,11 @@ from orchestrator.fusing.fusion import Predictions, Weights, weighted_sum
 _ABOUT = ("data_digest", "protocol", "split")
 
 
-def read_predictions(file: Path) -> Predictions:
-    """Raises `SkelTuneError` for a file of another kind."""
+def read_predictions(file: Path, source: str | None = None) -> Predictions:
+    """Raises `SkelTuneError` for a file of another kind.
+
+    `source` is what messages call it: else what the configuration beside the file says it is.
+    """
     try:
         saved = load_predictions(file)
     except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:
@@ -33,7 +36,7 @@ def read_predictions(file: Path) -> Predictions:
     if problem := _problem(clips, labels, scores):
         raise SkelTuneError(f"{file}: {problem}")
     about = {key: str(saved[key]) for key in _ABOUT}
-    return Predictions(_told(file), clips, labels, scores.astype(np.float32), **about)
+    return Predictions(source or _told(file), clips, labels, scores.astype(np.float32), **about)
 
 
 def _problem(clips: NDArray[Any], labels: NDArray[Any], scores: NDArray[Any]) -> str | None:

@@ -162,9 +162,8 @@ def _point_test(study: Study) -> Callable[[TrialPlan, StudyLog], bool]:
         if changes is None or not search.allows(plan.params, fixed):
             return False
         try:
-            config = study.config(changes, plan.name)
+            return study.identity(changes, plan.name, plan.data_digest) == plan.id
         except SpecError:
             return False
-        return config.digest(plan.data_digest) == plan.id
 
     return is_point

@@ -23,11 +23,13 @@ import yaml
 
 from data import DATASETS
 from data.preparation import prepare
+from orchestrator.engine.documents import dump_yaml
+from orchestrator.engine.files import TrialFiles, write_json, write_text
 from orchestrator.home import Home
 from orchestrator.planning.trials import Planner, first_cells
 from orchestrator.records import Role, StudyLog, TrialPlan
 from orchestrator.spec import Study, load_study
-from tests.orchestrator.finished_study import finish, scores_with
+from tests.orchestrator.finished_study import RESULT, finish, scores_with
 
 TRIAL = {
     "model": {"name": "mdrgcn", "width": 4, "cvsta_ratio": 2},
@@ -70,7 +72,7 @@ def _search(trials: int) -> dict[str, object]:
 
 
 def _ablation(variants: int) -> dict[str, object]:
-    changes = {f"rate {n}": {"optimizer.lr": 0.001 * (n + 1)} for n in range(variants)}
+    changes = {f"rate {n}": {"optimizer.lr": 0.0003 + 0.001 * n} for n in range(variants)}
     return {"variants": changes, "seeds": 10}
 
 
@@ -80,8 +82,16 @@ def _fill(home: Home, study: Study, reports: int, trials: int) -> None:
     for number, plan in enumerate(_plans(study, planner, log, trials)):
         log.plan(plan)
         finish(log, folder, plan, scores_with(20 + number % 17, number), reports)
+        _write_files(TrialFiles(folder.trial(plan.id)), plan)
     log.use_data(planner.digests)
     log.close()
+
+
+def _write_files(files: TrialFiles, plan: TrialPlan) -> None:
+    """What a training leaves; the picture is drawn, so that drawing is not timed."""
+    write_text(files.config, dump_yaml(plan.config))
+    write_json(files.result, RESULT)
+    files.confusion.write_bytes(b"a picture")
 
 
 def _plans(study: Study, planner: Planner, log: StudyLog, trials: int) -> Iterator[TrialPlan]:
