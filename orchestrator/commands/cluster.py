@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.commands.options import Storage, TrackingUri
+from orchestrator.commands.options import Storage, StudyFile, TrackingUri
 
 if TYPE_CHECKING:
     from orchestrator.spec import Study
 
-cluster_app = typer.Typer(no_args_is_help=True, help="Write what starts a cluster for a study.")
+cluster_app = typer.Typer(
+    name="cluster", no_args_is_help=True, help="Write what starts a cluster for a study."
+)
 
-StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
 Out = Annotated[Path, typer.Option(help="the file to write")]
 Nodes = Annotated[int, typer.Option(help="with trials on them")]
 Cpus = Annotated[int, typer.Option(help="of a node")]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 
-data_app = typer.Typer(no_args_is_help=True, help="Prepare and inspect data sets.")
+data_app = typer.Typer(name="data", no_args_is_help=True, help="Prepare and inspect data sets.")
 
 StoreName = Annotated[str, typer.Argument(help="a name of `data list`")]
 

@@ -12,10 +12,13 @@ import typer
 from orchestrator.commands.options import TrackingUri, TrainedModel
 
 models_app = typer.Typer(
+    name="models",
     no_args_is_help=True,
     help="What models there are and what they cost; trained ones between registries.",
 )
-weights_app = typer.Typer(no_args_is_help=True, help="Weights that others published.")
+weights_app = typer.Typer(
+    name="weights", no_args_is_help=True, help="Weights that others published."
+)
 
 Classes = Annotated[int, typer.Option(help="number of classes")]
 Skeleton = Annotated[str, typer.Option(help="ntu25, coco17, gym_released, body25 or openpose18")]

@@ -29,6 +29,7 @@ TrackingUri = Annotated[
     str | None,
     typer.Option("--tracking-uri", help="MLflow; default: MLFLOW_TRACKING_URI, else embedded"),
 ]
+StudyFile = Annotated[Path, typer.Argument(help="a study file (YAML)")]
 StudyName = Annotated[str, typer.Argument(help="name of a study, or its file")]
 TrainedModel = Annotated[
     str, typer.Argument(help="a folder, models:/NAME@champion, models:/NAME/3 or runs:/ID/PLACE")

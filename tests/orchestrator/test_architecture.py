@@ -76,7 +76,7 @@ def ours(path: Path) -> set[str]:
 def test_there_are_sources_to_read():
     assert all(len(of_package(name)) >= 3 for name in PACKAGES)
     assert Import("torch", "module") in imports_of(ENGINE / "trial.py")
-    assert Import("rich.console", "types") in imports_of(CHECKOUT / "orchestrator/cli.py")
+    assert Import("rich.console", "types") in imports_of(CHECKOUT / "orchestrator/commands/run.py")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=named)
