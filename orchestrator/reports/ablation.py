@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from orchestrator.ablation.designs import baseline_name
 from orchestrator.ablation.results import AblationResults, CellResult, VariantResult, race_of
@@ -66,6 +67,7 @@ def ablation_table(results: AblationResults, links: RunLinks) -> Table:
     )
 
 
+@lru_cache(maxsize=1)
 def bold_variants(results: AblationResults) -> frozenset[str]:
     """Of each setting those that may be the best, unless that is all of them."""
     objective, ablation = results.study.spec.objective, results.ablation

@@ -30,20 +30,24 @@ def contenders(
     """
     known = {name: sample for name, sample in samples.items() if len(sample.seeds) > 1}
     level = alpha / max(len(known) - 1, 1)
-    rivals = sorted(known.items(), key=lambda item: item[1].values.mean(), reverse=mode == "max")
+    by_mean = sorted(known.items(), key=lambda item: item[1].values.mean(), reverse=mode == "max")
     return frozenset(
         name
         for name, mine in known.items()
         if not any(
             _p_better(rival, mine, mode, race) <= level
-            for other, rival in rivals  # most are beaten by the first
+            for other, rival in by_mean  # most are beaten by the first
             if other != name
         )
     )
 
 
 def _p_better(rival: Sample, mine: Sample, mode: Mode, race: SeedRace | None) -> float:
-    """One-sided p-value of `the rival is no better`; 1 where the data cannot tell."""
+    """One-sided p-value of `the rival is no better`; 1 where it is not even ahead, or the data
+    cannot tell."""
+    sign = 1 if mode == "max" else -1
+    if rival.seeds == mine.seeds and sign * (rival.values - mine.values).mean() <= 0:
+        return 1.0
     effect = contrast([(1.0, rival), (-1.0, mine)])
     if effect is None:
         return 1.0
