@@ -184,7 +184,8 @@ def test_matplotlib_is_known_to_the_pictures_alone():
     ("module", "allowed"),
     [
         ("causes", {"engine"}),
-        ("records", {"causes", "engine", "storage.journal"}),
+        ("records", {"causes", "engine", "epochs", "storage.journal"}),
+        ("epochs", {"engine"}),
         ("failures", {"records"}),
         ("interruption", set()),
         ("cluster.demand", {"causes", "spec"}),
