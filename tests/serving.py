@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
-import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.servers import free_port, running, wait_until_healthy
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -20,38 +18,18 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 @contextmanager
 def served(model: str, uri: str) -> Iterator[str]:
     """The server's address while it runs."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = f"mlflow models serve -m {model} --env-manager local --workers 1"
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command.split(), "--host", "127.0.0.1", "--port", str(port)],
-        cwd=CHECKOUT,
-        env=os.environ
-        | {"MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(CHECKOUT)}
-        | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
     url = f"http://127.0.0.1:{port}"
-    limit = time.monotonic() + 180
-    try:
-        while not _answers(f"{url}/ping"):
-            assert process.poll() is None
-            assert time.monotonic() < limit, "the server does not come up"
-            time.sleep(0.5)
+    about = {
+        "MLFLOW_TRACKING_URI": uri,
+        "PYTHONPATH": str(CHECKOUT),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    there = ["--host", "127.0.0.1", "--port", str(port)]
+    with running([sys.executable, "-m", *command.split(), *there], **about) as process:
+        wait_until_healthy(process, f"{url}/ping")
         yield url
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return bool(urllib.request.urlopen(url, timeout=5).status == 200)
-    except OSError:
-        return False
 
 
 def post(url: str, clips: list) -> list[dict]:

@@ -133,8 +133,9 @@ def _tell(console: Console, stored: Study, done: Promotion, model: Promoted) -> 
     seconds = sum(record.seconds for record in done.records)
     is_fair = stored.baseline.select_on == "val"
     remark = "" if is_fair else "; the study selected on test: not a held-out figure"
+    trainings = "1 training" if len(done.records) == 1 else f"{len(done.records)} trainings"
     lines = {
-        "final": f"{len(done.records)} trainings on train + val, {epochs} epochs, {seconds:.0f} s",
+        "final": f"{trainings} on train + val, {epochs} epochs, {seconds:.0f} s",
         "test": f"top-1 {found.top1:.2f} [{found.low:.2f}, {found.high:.2f}] over {found.over}",
         "look": f"{model.look.told()}{remark}",
         "registered": f"{model.name} version {model.version}",

@@ -99,7 +99,7 @@ def choice_table(choice: Choice) -> Table:
         (
             ("> " if candidate is choice.winner else "  ") + candidate.variant,
             f"{candidate.value:.2f}",
-            _interval(candidate),
+            _interval(candidate, choice.figure),
             str(candidate.seeds),
         )
         for candidate in shown
@@ -108,10 +108,14 @@ def choice_table(choice: Choice) -> Table:
     return Table("Candidates", columns, rows, (f"Chosen: {choice.why}.",))
 
 
-def _interval(candidate: Candidate) -> str:
+def _interval(candidate: Candidate, figure: str) -> str:
+    """No accuracy is below 0 or above 100 %, whatever few seeds allow."""
     if candidate.interval is None:
         return ""
-    return f"{candidate.interval[0]:.2f} to {candidate.interval[1]:.2f}"
+    low, high = candidate.interval
+    if not figure.endswith("/loss"):
+        low, high = max(low, 0.0), min(high, 100.0)
+    return f"{low:.2f} to {high:.2f}"
 
 
 @dataclass(frozen=True)

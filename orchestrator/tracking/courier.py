@@ -125,7 +125,8 @@ class Courier:
     def _behind(self, error: Exception) -> None:
         if self._stuck_since is None:
             self._stuck_since, self.had_trouble = monotonic(), True
-            self._tell(f"{self._where} does not take writes, training goes on: {error}")
+            what = f"{type(error).__name__}: {error}"
+            self._tell(f"{self._where} does not take writes, training goes on: {what}")
 
     def _caught_up(self) -> None:
         if self._stuck_since is not None:

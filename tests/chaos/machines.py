@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from tests.end_to_end.test_cluster import free_port, wait_until_healthy, wait_until_open
+from tests.servers import free_port, wait_until_healthy, wait_until_open
 
 
 def descendants(pid: int) -> list[int]:
@@ -155,7 +155,7 @@ class Tracking:
         command += ["--backend-store-uri", f"sqlite:///{self.root}/server.db"]
         command += ["--artifacts-destination", str(self.root / "served")]
         self.server = Server(command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
-        wait_until_healthy(f"{self.uri}/health")
+        wait_until_healthy(self.server.process, f"{self.uri}/health")
 
     def kill(self) -> None:
         self.server.kill()

@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import signal
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
 from tests.end_to_end.conftest import Bench
+from tests.orchestrator.tracking.servers import mlflow_server
+from tests.servers import free_port, running, wait_until_open
 
 pytestmark = pytest.mark.slow
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def running(command: list[str], **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A server that ends with the block, together with the processes that it started."""
-    process = subprocess.Popen(
-        command,
-        env=os.environ | environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=5)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 @pytest.fixture
@@ -71,37 +39,8 @@ def ray_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str
 
 @pytest.fixture
 def mlflow_uri(tmp_path: Path) -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
-    command += ["--port", str(port), "--backend-store-uri", f"sqlite:///{tmp_path}/server.db"]
-    command += ["--artifacts-destination", str(tmp_path / "served")]
-    with running(command, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"):
-        uri = f"http://127.0.0.1:{port}"
-        wait_until_open(port)
-        wait_until_healthy(f"{uri}/health")
+    with mlflow_server(f"sqlite:///{tmp_path}/server.db", tmp_path / "served") as uri:
         yield uri
-
-
-def wait_until_open(port: int) -> None:
-    limit = time.monotonic() + 90
-    while time.monotonic() < limit:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.2)
-    raise TimeoutError(f"nothing listens on port {port}")
-
-
-def wait_until_healthy(url: str) -> None:
-    limit = time.monotonic() + 90
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                assert answer.status == 200
-            return
-        except OSError:
-            assert time.monotonic() < limit, f"{url} does not answer"
-            time.sleep(0.2)
 
 
 def test_a_study_runs_on_a_given_cluster_and_is_tracked_on_a_given_server(

@@ -18,7 +18,7 @@ from orchestrator.home import Home
 from orchestrator.storage.lease import leased
 from orchestrator.storage.place import Place
 from tests.end_to_end.conftest import Bench
-from tests.end_to_end.test_cluster import free_port, running
+from tests.servers import free_port, running
 
 pytestmark = pytest.mark.slow
 

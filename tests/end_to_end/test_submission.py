@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import Bench
-from tests.end_to_end.test_cluster import free_port, running, wait_until_open
+from tests.servers import free_port, running, wait_until_open
 
 pytestmark = [
     pytest.mark.slow,

@@ -80,6 +80,17 @@ def test_the_table_marks_the_winner_and_tells_why():
     assert table.notes[0].startswith("Chosen: steady")
 
 
+def test_no_interval_of_an_accuracy_goes_beyond_100():
+    wide = candidate("wide", 70.0, 100.0)
+
+    accuracy = choice_table(chosen([wide], By.MEAN, "val/top1"))
+    loss = choice_table(chosen([wide], By.MEAN, "val/loss"))
+
+    assert wide.interval[1] > 100
+    assert accuracy.rows[0][2] == "0.00 to 100.00"
+    assert loss.rows[0][2] != accuracy.rows[0][2]
+
+
 def search_trial(name: str, top1: float, macs: int):
     return make_record(make_plan(name, Role.SEARCH), [top1], result={"macs": macs})
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
@@ -16,7 +14,8 @@ from http.client import HTTPConnection, HTTPMessage, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+
+from tests.servers import free_port, wait_until_healthy
 
 ONE_PROCESS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
@@ -39,26 +38,6 @@ def mlflow_server(
     finally:
         os.killpg(process.pid, 9)
         process.wait()
-
-
-def wait_until_healthy(process: subprocess.Popen[Any], url: str) -> None:
-    limit = time.monotonic() + 120
-    while True:
-        assert process.poll() is None, f"the server at {url} ended with {process.returncode}"
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                assert answer.status == 200
-            return
-        except OSError:
-            assert time.monotonic() < limit, f"{url} does not answer"
-            time.sleep(0.2)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Fault(StrEnum):

@@ -13,8 +13,9 @@ import pytest
 
 from orchestrator.tracking import courier
 from orchestrator.tracking.study_run import StudySummary
-from tests.orchestrator.tracking.servers import free_port, mlflow_server
+from tests.orchestrator.tracking.servers import mlflow_server
 from tests.orchestrator.tracking.tracked import expected, seen, started, tracker_of, trained
+from tests.servers import free_port
 
 pytestmark = pytest.mark.slow
 STUDIES, NUM_TRIALS, NUM_EPOCHS = ("first", "second", "third"), 8, 4
